@@ -1,0 +1,1 @@
+"""The machinery every service stands on, and the facts they share."""

@@ -1,0 +1,156 @@
+"""Who asks: an access token becomes a Principal; `require(role)` guards a route. Keys come from the cached key set."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from time import time
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import httpx2
+import jwt
+import orjson
+import structlog
+from fastapi import Depends, Request
+
+from common.db import Database, fetch
+from common.errors import BadRequest, Forbidden, Unauthenticated
+from common.telemetry import identify
+
+log = structlog.get_logger(__name__)
+AUDIENCE: Final = "souk-api"
+ISSUER: Final = "souk"
+TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - RFC 9068's media type, no secret
+_LONGEST_TOKEN, _REMEMBERED = 8192, 10_000
+
+LoadKeys = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+class TooManyCredentials(BadRequest):
+    """Send one Authorization header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: a user and the roles the token was given."""
+
+    id: UUID
+    roles: frozenset[str]
+    expires_at: int
+
+    def has(self, *roles: str) -> bool:
+        """Say whether any of the roles is held."""
+        return not self.roles.isdisjoint(roles)
+
+
+class Keyring:
+    """The public keys that sign tokens (JWKS), refreshed in the background; no request waits for them."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._seen: OrderedDict[str, Principal] = OrderedDict()
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is any key."""
+        return bool(self._keys)
+
+    def replace(self, jwks: Mapping[str, Any]) -> None:
+        """Use this key set from now on; a token of a key that left is refused at once."""
+        keys = {key["kid"]: jwt.PyJWK(key) for key in jwks["keys"] if key.get("kty") == "OKP"}
+        if keys.keys() != self._keys.keys():
+            self._seen.clear()
+        self._keys = keys
+
+    def verify(self, token: str) -> Principal:
+        """Return who the token speaks for; raises Unauthenticated (RFC 9068, RFC 8725)."""
+        known = self._seen.get(token)
+        if known and known.expires_at > time():
+            return known
+        try:
+            principal = self._decode(token)
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError) as error:
+            raise Unauthenticated from error
+        self._seen[token] = principal
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        return principal
+
+    def _decode(self, token: str) -> Principal:
+        header = jwt.get_unverified_header(token)
+        if header.get("typ") != TOKEN_TYPE:
+            raise KeyError("typ")
+        claims = jwt.decode(
+            token,
+            self._keys[header["kid"]],
+            algorithms=["EdDSA"],
+            audience=AUDIENCE,
+            issuer=ISSUER,
+            options={"require": ["exp", "iat", "sub", "aud", "iss"]},
+        )
+        return Principal(UUID(claims["sub"]), frozenset(claims["roles"]), int(claims["exp"]))
+
+
+async def principal(request: Request) -> Principal:
+    """Return who asks; raises Unauthenticated."""
+    given = request.headers.getlist("authorization")
+    if len(given) > 1:
+        raise TooManyCredentials
+    scheme, _, token = (given[0] if given else "").partition(" ")
+    if scheme.lower() != "bearer" or not token or len(token) > _LONGEST_TOKEN:
+        raise Unauthenticated
+    found: Principal = request.app.state.keyring.verify(token.strip())
+    identify("user", str(found.id))
+    return found
+
+
+CurrentUser = Annotated[Principal, Depends(principal)]
+
+
+def require(*roles: str) -> Any:
+    """Return the dependency that lets only these roles in: `admin: Annotated[Principal, require("admin")]`."""
+
+    async def check(user: CurrentUser) -> Principal:
+        if not user.has(*roles):
+            raise Forbidden
+        return user
+
+    return Depends(check)
+
+
+class KeyRefresher:
+    """Keeps a keyring fresh from the auth service, and the last key set in the service's own database."""
+
+    def __init__(self, keyring: Keyring, database: Database, url: str, every: float) -> None:
+        self._keyring, self._database, self._url, self._every = keyring, database, url, every
+
+    async def run(self) -> None:
+        """Load the kept keys, then refresh for ever."""
+        with suppress(Exception):
+            await self._load_kept()
+        async with httpx2.AsyncClient(timeout=5) as client:
+            while True:
+                try:
+                    jwks = (await client.get(self._url)).raise_for_status().json()
+                    self._keyring.replace(jwks)
+                    await self._keep(jwks)
+                except Exception as error:  # noqa: BLE001 - the last keys serve on
+                    log.warning("key set not refreshed", url=self._url, error=repr(error))
+                await asyncio.sleep(self._every if self._keyring.ready else 0.2)
+
+    async def _load_kept(self) -> None:
+        async with self._database.reading() as session:
+            for row in await fetch(session, "SELECT jwks FROM jwks_cache WHERE id = 1"):
+                self._keyring.replace(orjson.loads(row["jwks"]))
+
+    async def _keep(self, jwks: Mapping[str, Any]) -> None:
+        async with self._database.transaction() as session:
+            await fetch(session, _KEEP, orjson.dumps(jwks).decode())
+
+
+_KEEP = """
+INSERT INTO jwks_cache (id, jwks) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET jwks = $1, refreshed_at = now()
+WHERE jwks_cache.jwks IS DISTINCT FROM $1
+"""

@@ -1,0 +1,119 @@
+"""A service's FastAPI application: pure ASGI middleware for trace, limits and metrics, problems as answers."""
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import Response
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common.events import Channel, Trace, new_id
+from common.http import problems
+from common.http.idempotency import Replayed
+from common.http.problems import InternalError, PayloadTooLarge, answer
+from common.telemetry import Metrics, tracing
+
+log = structlog.get_logger(__name__)
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+BODY_LIMIT = 256 * 1024
+
+
+def create_app(title: str, routers: Sequence[APIRouter], metrics: Metrics, *, state: dict[str, object]) -> FastAPI:
+    """Return the application; `state` is what its dependencies find on `app.state`."""
+    app = FastAPI(
+        title=title,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        telemetry={"operation_spans": False, "logs": False},
+        separate_input_output_schemas=False,
+    )
+    for router in routers:
+        app.include_router(router, prefix="/api/v1")
+    for name, value in state.items():
+        setattr(app.state, name, value)
+    problems.install(app)
+    app.add_exception_handler(Replayed, _replayed)
+    app.add_middleware(_Door, metrics=metrics)
+    return app
+
+
+async def _replayed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Replayed)  # noqa: S101
+    return error.response
+
+
+class _Door:
+    """The outermost layer: request id and trace, the body limit, security headers, one observation per request."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        trace, started, status = _trace(scope), time.perf_counter(), 0
+
+        async def answer_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = trace.correlation_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        with tracing(trace):
+            try:
+                if _announced(scope) > BODY_LIMIT:
+                    return await answer(PayloadTooLarge())(scope, receive, answer_with_headers)
+                await self._app(scope, _limited(receive), answer_with_headers)
+            except Exception as error:
+                if status:
+                    raise
+                log.exception("unexpected", error=type(error).__name__)
+                await answer(InternalError())(scope, receive, answer_with_headers)
+            finally:
+                self._observe(scope, status, time.perf_counter() - started)
+        return None
+
+    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        route: Any = scope.get("route")
+        path = getattr(route, "path", "unmatched")
+        self._metrics.requests.labels(scope["method"], path, status).observe(seconds)
+
+
+def _trace(scope: Scope) -> Trace:
+    given = Headers(scope=scope).get("traceparent", "")
+    channel: Channel = "WEBHOOK" if "/webhooks/" in scope["path"] else "API"
+    return Trace(
+        correlation_id=str(new_id()),
+        channel=channel,
+        auth_type="anonymous",
+        traceparent=given if _TRACEPARENT.fullmatch(given) else None,
+    )
+
+
+def _announced(scope: Scope) -> int:
+    length = Headers(scope=scope).get("content-length", "0")
+    return int(length) if length.isascii() and length.isdigit() else 0
+
+
+def _limited(receive: Receive) -> Receive:
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > BODY_LIMIT:
+            raise PayloadTooLarge
+        return message
+
+    return counted

@@ -1,0 +1,125 @@
+"""Every failure as RFC 9457 `application/problem+json`; what the client sent is never echoed, nor what broke inside."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+import orjson
+from common.errors import BadRequest, Invalid, NotFound, Problem, Unavailable
+from common.telemetry import current_trace
+
+log = structlog.get_logger(__name__)
+MEDIA_TYPE = "application/problem+json"
+
+_CODES = {"extra_forbidden": "unknown_field", "json_invalid": "malformed_json"}
+
+
+class MethodNotAllowed(Problem):
+    """This path does not take that method."""
+
+    status = 405
+
+
+class PayloadTooLarge(Problem):
+    """The body is larger than this path takes."""
+
+    status = 413
+
+
+class UnsupportedMediaType(Problem):
+    """Send application/json in UTF-8, without a content encoding."""
+
+    status = 415
+
+
+class InternalError(Problem):
+    """Something broke on our side; the request id finds it in the log."""
+
+    status = 500
+
+
+def answer(problem: Problem, errors: Sequence[dict[str, str]] = (), code: str | None = None) -> Response:
+    """Return the problem as a response."""
+    code = code or problem.code()
+    body: dict[str, Any] = {
+        "type": f"urn:souk:problem:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": problem.status,
+        "detail": problem.sentence(),
+        "code": code,
+        "request_id": current_trace().correlation_id,
+        **problem.facts,
+    }
+    if errors:
+        body["errors"] = list(errors)
+    return Response(
+        orjson.dumps(body, default=str), problem.status, headers=dict(problem.headers), media_type=MEDIA_TYPE
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers for everything that can be raised."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DBAPIError, _database)
+    app.add_exception_handler(PoolTimeout, _unavailable)
+    app.add_exception_handler(TimeoutError, _unavailable)
+    app.add_exception_handler(OSError, _unavailable)
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101
+    return answer(error)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    problems = [_detail(item) for item in error.errors()]
+    if any(item["pointer"].startswith("path:") for item in problems):
+        return answer(NotFound())
+    codes = {item["code"] for item in problems}
+    return answer(Invalid(), problems, code=codes.pop() if len(codes) == 1 else None)
+
+
+def _detail(item: dict[str, Any]) -> dict[str, str]:
+    place, *path = (str(part) for part in item["loc"])
+    pointer = "#" + "".join(f"/{part}" for part in path) if place == "body" else f"{place}:{'/'.join(path)}"
+    context = item.get("ctx", {})
+    code = context.get("code") or _CODES.get(item["type"], item["type"])
+    return {"pointer": pointer, "code": str(code), "detail": str(item["msg"])}
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    kinds: dict[int, type[Problem]] = {404: NotFound, 405: MethodNotAllowed, 413: PayloadTooLarge}
+    response = answer(kinds.get(error.status_code, BadRequest)())
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _database(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DBAPIError)  # noqa: S101
+    if isinstance(error, OperationalError) or error.connection_invalidated or _transient(error):
+        return await _unavailable(request, error)
+    if (getattr(error.orig, "sqlstate", "") or "").startswith("22"):  # data exception: what the edge let through
+        return answer(Invalid())
+    raise error
+
+
+def _transient(error: DBAPIError) -> bool:
+    # deadlock, serialisation, lock and statement time-outs, shutdown, out of disk, too many connections
+    return (getattr(error.orig, "sqlstate", None) or "08")[:2] in {"40", "55", "57", "53", "08", "25"}
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    log.warning("unavailable", error=repr(error))
+    return answer(Unavailable())
+

@@ -1,0 +1,136 @@
+"""Strict input: one way to write JSON, no unknown query parameter, nothing silently converted."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+from fastapi import APIRouter, Request, Response
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
+from fastapi.routing import APIRoute
+
+from common.errors import BadRequest, Invalid
+from common.http.idempotency import remember
+from common.http.problems import UnsupportedMediaType
+
+_JSON = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+class BodyMissing(BadRequest):
+    """A JSON body is needed."""
+
+
+class MalformedJson(BadRequest):
+    """The body is not valid JSON."""
+
+
+class DuplicateKey(BadRequest):
+    """A JSON object names the same key twice."""
+
+
+class ObjectExpected(Invalid):
+    """The body must be a JSON object."""
+
+
+class ControlCharacter(Invalid):
+    """Text must not contain NUL or other control characters."""
+
+
+class UnknownParameter(Invalid):
+    """This path does not take that query parameter."""
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """Read a JSON object (RFC 8259) strictly: UTF-8, no NaN, no duplicate keys, no lone surrogates, no NUL."""
+    try:
+        value = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
+        )
+    except (ValueError, RecursionError) as error:
+        raise MalformedJson from error
+    if not isinstance(value, dict):
+        raise ObjectExpected
+    if b"\\u" in body:
+        _check_escapes(value)
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise DuplicateKey
+    return found
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in {float("inf"), float("-inf")}:
+        raise ValueError(text)
+    return number
+
+
+def _check_escapes(value: Any) -> None:
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise ControlCharacter
+        if _SURROGATE.search(value):
+            raise MalformedJson
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_escapes(key)
+            _check_escapes(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_escapes(item)
+
+
+class _StrictRequest(Request):
+    """A request whose JSON was read strictly before FastAPI asks for it."""
+
+    async def load(self) -> None:
+        if self.headers.get("content-encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaType
+        body = await self.body()
+        if not body:
+            raise BodyMissing
+        if not _JSON.fullmatch(self.headers.get("content-type", "").strip()):
+            raise UnsupportedMediaType
+        self._json = parse_json(body)
+
+    async def json(self) -> Any:
+        return self._json
+
+
+class StrictRoute(APIRoute):
+    """A route that refuses what it does not know."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+        """Wrap FastAPI's handler: strict query, strict body, and the idempotency key's memory before the commit."""
+        inner = super().get_route_handler()
+        fields = get_flat_params(self.dependant)
+        known = {field.alias for field in fields if isinstance(field.field_info, Query)}
+        takes_body = self.body_field is not None
+
+        async def handler(request: Request) -> Response:
+            if unknown := request.query_params.keys() - known:
+                raise UnknownParameter(parameters=sorted(unknown)[:10])
+            if len(request.query_params.multi_items()) != len(request.query_params):
+                raise UnknownParameter(reason="a parameter is given twice")
+            if not takes_body:
+                return await remember(request, await inner(request))
+            strict = _StrictRequest(request.scope, request.receive)
+            await strict.load()
+            return await remember(request, await inner(strict))
+
+        return handler
+
+
+def router(**options: Any) -> APIRouter:
+    """Return an APIRouter whose routes are strict."""
+    return APIRouter(route_class=StrictRoute, **options)

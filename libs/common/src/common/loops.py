@@ -1,0 +1,100 @@
+"""The time door's machinery: loops that drain work when woken or due, and leases that guard what they do outside."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import structlog
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, MappedAsDataclass, mapped_column
+
+from common.db import now
+from common.events import new_id
+from common.faults import faultpoint
+from common.telemetry import Metrics
+from common.wakeups import Waker
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Work done again and again: `run` does one round and returns how much it found; zero lets the loop sleep.
+
+    It wakes after `every` seconds, or at once when its name is woken (`wake_after_commit(session, name)`).
+    """
+
+    name: str
+    run: Callable[[], Awaitable[int]]
+    every: float
+
+
+async def run_loop(loop: Loop, waker: Waker, metrics: Metrics) -> None:
+    """Run a loop until cancelled; a round that fails is logged and tried again after its pause."""
+    with waker.waiting(loop.name) as woken:
+        while True:
+            woken.clear()
+            try:
+                found = await loop.run()
+                metrics.loop_runs.labels(loop.name).inc(found)
+            except Exception:
+                log.exception("loop round failed", loop=loop.name)
+                metrics.loop_errors.labels(loop.name).inc()
+                found = 0
+            if not found:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), loop.every)
+
+
+class Leased(MappedAsDataclass, kw_only=True):
+    """Columns of a row that a loop works on: when it is due, who holds it and until when, how often it was tried."""
+
+    due_at: Mapped[datetime | None] = mapped_column(default=None, index=True)
+    lease: Mapped[UUID | None] = mapped_column(default=None)
+    leased_until: Mapped[datetime | None] = mapped_column(default=None)
+    attempts: Mapped[int] = mapped_column(default=0)
+    last_error: Mapped[str | None] = mapped_column(default=None)
+
+    def done(self) -> None:
+        """Give the lease back: nothing more to do."""
+        self.due_at = self.lease = self.leased_until = None
+
+    def again(self, at: datetime, error: str | None = None) -> None:
+        """Give the lease back and come again at that time."""
+        self.lease = self.leased_until = None
+        self.due_at, self.last_error = at, error
+
+
+Row = TypeVar("Row", bound=Leased)
+
+
+class LeaseLost(Exception):  # noqa: N818 - somebody else goes on with it
+    """Another worker has taken the row over: what was learned must be filed as a fact, not as the outcome."""
+
+
+async def claim(
+    session: AsyncSession, model: type[Row], *where: ColumnElement[bool], lease: timedelta, limit: int = 10
+) -> Sequence[Row]:
+    """Take due rows nobody holds, and count the attempt; commit before using them outside."""
+    free = or_(model.leased_until.is_(None), model.leased_until < now())
+    query = select(model).where(model.due_at <= now(), free, *where).order_by(model.due_at).limit(limit)
+    rows = (await session.scalars(query.with_for_update(skip_locked=True))).all()
+    for row in rows:
+        row.lease, row.leased_until = new_id(), now() + lease
+        row.attempts += 1
+    return rows
+
+
+async def under_lease(session: AsyncSession, held: Row) -> Row:
+    """Return the row locked for writing the outcome; raises LeaseLost when the lease that made the call is gone."""
+    await faultpoint("loop.called")
+    identity: Any = held
+    row = await session.get(type(held), identity.id, with_for_update=True, populate_existing=True)
+    if row is None or row.lease != held.lease:
+        raise LeaseLost
+    return row

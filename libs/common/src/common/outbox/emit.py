@@ -1,0 +1,38 @@
+"""`emit`: a fact becomes a row in the transaction that made it true."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.db import now
+from common.events import Envelope, Event, Lane, Trace, new_id
+from common.telemetry import current_trace
+
+LANES: dict[Lane, int] = {"live": 0, "bulk": 1}
+
+
+def emit(session: AsyncSession, fact: Event, *, lane: Lane = "live", cause: Event | None = None) -> UUID:
+    """Tell a fact when, and only if, this transaction commits; return the event's id.
+
+    `cause` names the event behind it where a handler works many at once.
+    """
+    trace = current_trace() if cause is None else (cause.trace or Trace())
+    envelope = Envelope(
+        id=new_id(),
+        type=fact.wire,
+        source=session.info["source"],
+        subject=fact.subject,
+        time=now(),
+        data=fact.model_dump(mode="json"),
+        correlationid=trace.correlation_id or str(new_id()),
+        causationid=trace.causation_id,
+        partitionkey=fact.partition,
+        channel=trace.channel,
+        authtype=trace.auth_type,
+        authid=trace.auth_id,
+        traceparent=trace.traceparent,
+        dataschema=f"urn:souk:{fact.wire}:{fact.version}",
+    )
+    row = (envelope.id, fact.wire, envelope.subject, LANES[lane], fact.heard, envelope.encode())
+    session.info.setdefault("outgoing", []).append(row)
+    return envelope.id

@@ -1,0 +1,135 @@
+"""The relay: the one per service and shard that publishes unsent rows, by advisory lock; others stand by."""
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+
+from common.broker import Message, NotConfirmed, Unroutable, Wire
+from common.db import Database
+from common.events import Lane, with_sequence
+from common.faults import faultpoint
+from common.telemetry import Metrics
+
+log = structlog.get_logger(__name__)
+
+_LANES: tuple[Lane, ...] = ("live", "bulk")
+
+# Numbers what has no number yet, in the order of the ids; the counter moves in the same transaction, so there is no gap.
+_TAKE = """
+WITH due AS (
+    SELECT id, sequence FROM outbox
+    WHERE sent_at IS NULL AND shard = $2 AND (retry_at IS NULL OR retry_at <= now())
+    ORDER BY lane, id LIMIT $3
+), fresh AS (
+    SELECT id, row_number() OVER (ORDER BY id) AS place FROM due WHERE sequence IS NULL
+), counter AS (
+    UPDATE outbox_sequence SET last = last + (SELECT count(*) FROM fresh)
+    WHERE source = $1 AND EXISTS (SELECT FROM fresh) RETURNING last - (SELECT count(*) FROM fresh) AS base
+), numbered AS (
+    UPDATE outbox SET sequence = counter.base + fresh.place FROM fresh, counter WHERE outbox.id = fresh.id
+    RETURNING outbox.id, outbox.type, outbox.lane, outbox.mandatory, outbox.body, outbox.sequence
+)
+SELECT * FROM numbered
+UNION ALL
+SELECT o.id, o.type, o.lane, o.mandatory, o.body, o.sequence FROM outbox o
+JOIN due ON due.id = o.id AND due.sequence IS NOT NULL
+ORDER BY lane, id
+"""
+_MARK = "UPDATE outbox SET sent_at = now(), error = NULL WHERE id = ANY($1::uuid[])"
+# What nobody listens to steps aside, so that it does not stand before the rest.
+_POSTPONE = """
+UPDATE outbox SET attempts = attempts + 1, error = 'nobody listens',
+    retry_at = now() + least(60, 0.5 * 2 ^ least(attempts, 10)) * interval '1 second'
+WHERE id = ANY($1::uuid[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPolicy:
+    """How the relay works: rows per round, seconds between polls, and when PostgreSQL drops a frozen leader."""
+
+    batch: int = 500
+    poll: float = 1.0
+    frozen_after: float = 15.0
+    shard: int = 0
+
+
+class Relay:
+    """Publishes a service's outbox while it leads; safe to run in any number of processes."""
+
+    def __init__(self, database: Database, wire: Wire, metrics: Metrics, policy: RelayPolicy | None = None) -> None:
+        self._database, self._wire, self._metrics = database, wire, metrics
+        self._policy = policy or RelayPolicy()
+        self._source = f"/{database.service}" + (f"/{self._policy.shard}" if self._policy.shard else "")
+        self.leading = False
+
+    async def run(self) -> None:
+        """Lead whenever possible, until cancelled."""
+        while True:
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._campaign()
+            self.leading = False
+            await asyncio.sleep(self._policy.poll)
+
+    async def _campaign(self) -> None:
+        # The lock belongs to this connection and every statement goes through it: who lost it can mark nothing.
+        idle = str(int(self._policy.frozen_after * 1000))
+        connection = await asyncpg.connect(
+            self._database.dsn,
+            timeout=10,
+            command_timeout=30,
+            server_settings={"application_name": f"souk-{self._database.service}-relay", "idle_session_timeout": idle},
+        )
+        try:
+            key = zlib.crc32(self._source.encode())
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
+                await asyncio.sleep(self._policy.poll)
+            await connection.execute("INSERT INTO outbox_sequence (source, last) VALUES ($1, 0) ON CONFLICT DO NOTHING", self._source)
+            await self._lead(connection)
+        finally:
+            connection.terminate()
+
+    async def _lead(self, connection: asyncpg.Connection) -> None:
+        self.leading = True
+        log.info("relay leads", source=self._source)
+        with self._database.waker.waiting("outbox") as woken:
+            while True:
+                woken.clear()
+                if not await self.relay_once(connection):
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(woken.wait(), self._policy.poll)
+
+    async def relay_once(self, connection: asyncpg.Connection) -> int:
+        """Publish one batch and mark what was confirmed; return how many rows are done with for now."""
+        rows = await connection.fetch(_TAKE, self._source, self._policy.shard, self._policy.batch)
+        if not rows:
+            return 0
+        messages = [_message(row) for row in rows]
+        outcomes = await self._wire.publish(messages)
+        await faultpoint("relay.confirmed")
+        sent = [message for message, outcome in zip(messages, outcomes, strict=True) if outcome is None]
+        unheard = [m for m, outcome in zip(messages, outcomes, strict=True) if isinstance(outcome, Unroutable)]
+        if sent:
+            await connection.execute(_MARK, [message.id for message in sent])
+        if unheard:
+            log.error("nobody listens: run `souk topology apply`", types=sorted({message.type for message in unheard}))
+            await connection.execute(_POSTPONE, [message.id for message in unheard])
+        self._count(messages, outcomes)
+        return len(sent) + len(unheard)
+
+    def _count(self, messages: Sequence[Message], outcomes: Sequence[NotConfirmed | None]) -> None:
+        for message, outcome in zip(messages, outcomes, strict=True):
+            if outcome is None:
+                self._metrics.published.labels(message.type).inc()
+            else:
+                self._metrics.publish_failures.labels(message.type, type(outcome).__name__).inc()
+
+
+def _message(row: asyncpg.Record) -> Message:
+    body = with_sequence(row["body"], row["sequence"])
+    return Message(row["id"], row["type"], _LANES[row["lane"]], body, row["mandatory"])

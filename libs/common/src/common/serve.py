@@ -1,0 +1,129 @@
+"""Running services in a process: one public listener, one internal listener, and a stop that loses nothing."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import structlog
+import uvicorn
+import uvloop
+from prometheus_client import generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from common.broker import TopologyMismatch
+from common.migrations import migrate
+from common.service import Service
+from common.settings import BadSetting, ServiceSettings
+from common.telemetry import log_as_json
+
+log = structlog.get_logger(__name__)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone: the process has one handler for all it runs."""
+        yield
+
+
+def internal_app(services: Sequence[Service]) -> Starlette:
+    """Return the app of the internal port: `/{service}/health/live`, `/ready` and `/metrics`."""
+    by_name = {service.name: service for service in services}
+
+    def find(request: Request) -> Service | None:
+        return by_name.get(request.path_params["service"])
+
+    async def live(request: Request) -> Response:
+        return JSONResponse({"status": "ok"} if find(request) else {}, 200 if find(request) else 404)
+
+    async def ready(request: Request) -> Response:
+        if (service := find(request)) is None:
+            return JSONResponse({}, 404)
+        problems = service.problems()
+        return JSONResponse({"status": "unavailable" if problems else "ok", "problems": problems}, 503 if problems else 200)
+
+    async def metrics(request: Request) -> Response:
+        if (service := find(request)) is None:
+            return JSONResponse({}, 404)
+        return Response(generate_latest(service.metrics.registry), media_type="text/plain; version=0.0.4")
+
+    return Starlette(
+        routes=[
+            Route("/{service}/health/live", live),
+            Route("/{service}/health/ready", ready),
+            Route("/{service}/metrics", metrics),
+        ]
+    )
+
+
+@asynccontextmanager
+async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
+    """Listen while the block runs; then stop taking connections and finish the requests in hand."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=15,
+        loop="none",
+        http="httptools",
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        if task.done():
+            message = f"PORT {port} on {host} cannot be used: is something else listening there?"
+            raise BadSetting(message)
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def serve(services: Sequence[Service], app: ASGIApp, settings: ServiceSettings) -> None:
+    """Run until SIGTERM or SIGINT: readiness goes, consuming stops, work in hand is finished, requests are drained."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    internal_port = settings.internal_port if settings.internal_port is not None else settings.port + 1
+    async with AsyncExitStack() as stack:
+        for service in services:
+            stack.push_async_callback(service.close)
+        await stack.enter_async_context(listening(internal_app(services), "127.0.0.1", internal_port))
+        if settings.role != "worker":
+            await stack.enter_async_context(listening(app, settings.host, settings.port))
+        for service in services:
+            await stack.enter_async_context(service.running())
+        log.info("started", services=[service.name for service in services], role=settings.role)
+        await stop.wait()
+        log.info("stopping")
+        for service in services:
+            service.stopping = True
+
+
+def main(build: Callable[[Mapping[str, str]], Service], migrations: Path, environ: Mapping[str, str]) -> None:
+    """Be a service's process: `main(build, MIGRATIONS, os.environ)`; with the argument `migrate`, bring its database up.
+
+    A bad setting ends it with a sentence and exit code 1.
+    """
+    try:
+        service = build(environ)
+        log_as_json(service.settings.log_level)
+        work = migrate(service.database.dsn, migrations) if sys.argv[1:] == ["migrate"] else None
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work or serve([service], service.app, service.settings))
+    except (BadSetting, TopologyMismatch) as error:
+        sys.exit(str(error))

@@ -1,0 +1,178 @@
+"""The composition root every service shares: its doors on one side, database and wire on the other, started and stopped."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+from fastapi import APIRouter, FastAPI
+
+from common.auth import Keyring, KeyRefresher
+from common.broker import Hearer, RabbitWire, TopologyMismatch, Wire, verify_topology
+from common.db import Database, open_database, plain_dsn
+from common.events import Lane
+from common.housekeeping import housekeeping
+from common.http import create_app
+from common.http.prefer import WaitingRoom
+from common.inbox import EventRouter, Inbox, InboxPolicy, Retries
+from common.loops import Loop, run_loop
+from common.outbox import Relay
+from common.sealed import Opener, Sealer
+from common.settings import ServiceSettings
+from common.telemetry import Metrics
+from common.wakeups import Waker
+
+log = structlog.get_logger(__name__)
+_LANES: Final[tuple[Lane, ...]] = ("live", "bulk")
+KeySource = Callable[[Keyring, Database], Coroutine[Any, Any, None]]
+
+
+@dataclass(slots=True)
+class Service:
+    """A service put together, not yet running."""
+
+    name: str
+    settings: ServiceSettings
+    database: Database
+    wire: Wire
+    events: EventRouter
+    metrics: Metrics
+    app: FastAPI
+    keyring: Keyring
+    key_source: KeySource | None
+    loops: Sequence[Loop] = ()
+    relay: Relay | None = None
+    stopping: bool = False
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def hearer(self) -> Hearer:
+        """What this service listens to."""
+        return Hearer(self.name, self.events.types)
+
+    def problems(self) -> list[str]:
+        """Return why the service is not ready; empty when it is."""
+        found = ["stopping"] if self.stopping else []
+        if not self.keyring.ready:
+            found.append("no signing keys yet")
+        if self.settings.role != "api" and self.events.types:
+            found += [f"{lane} lane not consumed" for lane in _LANES if not self.wire.alive(self.name, lane)]
+        found += [f"{task.get_name()} died" for task in self._tasks if task.done()]
+        return found
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the service's workers; at the end stop consuming and finish what is in hand."""
+        await self._check_topology()
+        self._tasks = [asyncio.create_task(work, name=f"{self.name} {name}") for name, work in self._work()]
+        try:
+            yield
+        finally:
+            self.stopping = True
+            for task in self._tasks:
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=self.settings.grace.total_seconds())
+
+    async def close(self) -> None:
+        """Close what is open, once nobody uses it any more."""
+        await self.wire.close()
+        await self.database.close()
+
+    def _work(self) -> Sequence[tuple[str, Coroutine[Any, Any, None]]]:
+        waker, settings = self.database.waker, self.settings
+        always: list[tuple[str, Coroutine[Any, Any, None]]] = [("wake-ups", waker.run()), ("keys", self._keep_keys())]
+        if settings.role == "api":
+            return always
+        policy = InboxPolicy(handler_limit=settings.handler_limit.total_seconds(), pace=settings.pace)
+        inbox = Inbox(self.database, self.events, self.metrics, policy)
+        retries = Retries(self.database, self.events, self.metrics, policy)
+        self.relay = Relay(self.database, self.wire, self.metrics)
+        lanes = [(f"{lane} consumer", self.wire.consume(self.name, lane, inbox.take)) for lane in _LANES]
+        loops = (*self.loops, *housekeeping(self.database, self.metrics))
+        return [
+            *always,
+            ("relay", self.relay.run()),
+            ("retries", retries.run()),
+            *(lanes if self.events.types else []),
+            *((loop.name, run_loop(loop, waker, self.metrics)) for loop in loops),
+        ]
+
+    async def _keep_keys(self) -> None:
+        if self.key_source:
+            return await self.key_source(self.keyring, self.database)
+        every = self.settings.jwks_refresh.total_seconds()
+        return await KeyRefresher(self.keyring, self.database, self.settings.jwks_source, every).run()
+
+    async def _check_topology(self) -> None:
+        if not isinstance(self.wire, RabbitWire) or self.settings.role == "api" or not self.settings.amqp_url:
+            return
+        try:
+            await verify_topology(self.settings.amqp_url, self.name)
+        except TopologyMismatch:
+            raise
+        except Exception as error:  # noqa: BLE001 - a broker that is away does not stop a service
+            log.warning("broker out of reach at start", service=self.name, error=repr(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """A service's three doors, and what its routes find on `app.state`."""
+
+    routers: Sequence[APIRouter] = ()
+    events: EventRouter | None = None
+    loops: Sequence[Loop] = ()
+    state: dict[str, object] = field(default_factory=dict)
+    key_source: KeySource | None = None
+
+
+def open_service_database(settings: ServiceSettings) -> Database:
+    """Open the database a service's settings name; wake-ups cross processes unless all runs in one."""
+    url = _asyncpg(settings.database_url)
+    waker = Waker(plain_dsn(url) if settings.wire == "rabbitmq" else None)
+    return open_database(url, settings.service, waker=waker, pool_size=settings.database_pool)
+
+
+def build_service(settings: ServiceSettings, database: Database, doors: Doors, wire: Wire | None = None) -> Service:
+    """Put a service together; `wire` is given where several services share a process."""
+    name = settings.service
+    metrics, keyring = Metrics(name), Keyring()
+    state: dict[str, object] = {
+        "database": database,
+        "settings": settings,
+        "keyring": keyring,
+        "waiting_room": WaitingRoom(database.waker),
+        **doors.state,
+    }
+    return Service(
+        name=name,
+        settings=settings,
+        database=database,
+        wire=wire or RabbitWire(settings.amqp_url or ""),
+        events=doors.events or EventRouter(name),
+        metrics=metrics,
+        app=create_app(f"Souk {name}", doors.routers, metrics, state=state),
+        keyring=keyring,
+        key_source=doors.key_source,
+        loops=doors.loops,
+    )
+
+
+def sealer(settings: ServiceSettings) -> Sealer:
+    """Return what seals secrets for other services."""
+    return Sealer(settings.seal_public_keys)
+
+
+def opener(settings: ServiceSettings) -> Opener:
+    """Return what opens secrets sealed for this service; raises ValueError without SEAL_PRIVATE_KEY."""
+    if settings.seal_private_key is None:
+        message = "SEAL_PRIVATE_KEY is missing: make one with `souk keys`"
+        raise ValueError(message)
+    return Opener(settings.seal_private_key)
+
+
+def _asyncpg(url: str) -> str:
+    return url if url.startswith("postgresql+asyncpg") else url.replace("postgresql", "postgresql+asyncpg", 1)
+

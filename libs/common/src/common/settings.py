@@ -1,0 +1,135 @@
+"""Settings: read once from the environment when a service is put together; a bad one stops the start with a sentence."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from common import faults
+
+Role = Literal["api", "worker", "all"]
+S = TypeVar("S", bound="ServiceSettings")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class BadSetting(Exception):  # noqa: N818 - a sentence for the operator
+    """A setting that cannot be used; the message names it and says how to mend it."""
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(str(value).strip())
+    if not match:
+        message = "write a duration such as 500ms, 30s, 15m, 1h or 7d"
+        raise ValueError(message)
+    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+
+
+def _json_object(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        message = "write a JSON object"
+        raise ValueError(message) from error
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+JsonObject = Annotated[dict[str, Any], BeforeValidator(_json_object)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s?#@]*)?$")]
+
+
+class ServiceSettings(BaseModel):
+    """What every service reads; a service derives its own class with the variables only it needs."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    service: ClassVar[str] = ""
+
+    environment: Annotated[Literal["development", "production"], Field(alias="SOUK_ENV")] = "development"
+    role: Annotated[Role, Field(alias="SOUK_ROLE")] = "all"
+    host: Annotated[str, Field(alias="HOST")] = "127.0.0.1"
+    port: Annotated[Port, Field(alias="PORT")] = 8000
+    internal_port: Annotated[Port | None, Field(alias="INTERNAL_PORT")] = None
+    public_url: Annotated[HttpUrl | None, Field(alias="PUBLIC_URL")] = None
+    storefront_url: Annotated[HttpUrl | None, Field(alias="STOREFRONT_URL")] = None
+    database_url: Annotated[str, Field(alias="DATABASE_URL", pattern=r"^postgresql(\+asyncpg)?://.+")]
+    database_pool: Annotated[int, Field(alias="DATABASE_POOL", ge=1, le=100)] = 10
+    wire: Annotated[Literal["inprocess", "rabbitmq"], Field(alias="WIRE")] = "rabbitmq"
+    amqp_url: Annotated[str | None, Field(alias="AMQP_URL", pattern=r"^amqps?://.+")] = None
+    jwks_url: Annotated[HttpUrl | None, Field(alias="JWKS_URL")] = None
+    jwks_refresh: Annotated[Duration, Field(alias="JWKS_REFRESH")] = timedelta(minutes=1)
+    seal_private_key: Annotated[JsonObject | None, Field(alias="SEAL_PRIVATE_KEY")] = None
+    seal_public_keys: Annotated[JsonObject, Field(alias="SEAL_PUBLIC_KEYS")] = {}
+    handler_limit: Annotated[Duration, Field(alias="HANDLER_LIMIT")] = timedelta(seconds=10)
+    pace: Annotated[float, Field(alias="SOUK_PACE", ge=1, le=60)] = 1
+    grace: Annotated[Duration, Field(alias="SHUTDOWN_GRACE")] = timedelta(seconds=20)
+    faults: Annotated[str, Field(alias="FAULTS")] = ""
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(alias="LOG_LEVEL")] = "INFO"
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.wire == "rabbitmq" and self.role != "api" and not self.amqp_url:
+            raise _bad("AMQP_URL", "is missing: name the broker, such as amqp://user:password@host:5672/")
+        if self.environment == "production":
+            self._production()
+        try:
+            faults.arm(self.faults)
+        except ValueError as error:
+            raise _bad("FAULTS", str(error)) from error
+        return self
+
+    def _production(self) -> None:
+        if self.faults:
+            raise _bad("FAULTS", "must be empty in production")
+        if self.pace != 1:
+            raise _bad("SOUK_PACE", "must be 1 in production: it makes every wait shorter")
+        if self.wire == "inprocess":
+            raise _bad("WIRE", "must be rabbitmq in production")
+        if not self.public_url:
+            raise _bad("PUBLIC_URL", "is missing: return pages and links in mails need it")
+
+    @property
+    def public_base(self) -> str:
+        """Where clients reach the system, without a trailing slash."""
+        return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+    @property
+    def jwks_source(self) -> str:
+        """Where the public keys are."""
+        return self.jwks_url or f"http://127.0.0.1:{self.port}/api/v1/auth/jwks"
+
+    def paced(self, duration: timedelta) -> float:
+        """Return a duration in seconds, divided by the pace that tests set."""
+        return duration.total_seconds() / self.pace
+
+
+def _bad(name: str, sentence: str) -> ValueError:
+    return ValueError(f"{name} {sentence}.")
+
+
+def load(settings: type[S], environ: Mapping[str, str]) -> S:
+    """Read a service's settings; empty variables count as absent. Raises BadSetting with one sentence per fault."""
+    own = f"DATABASE_URL_{settings.service.upper()}"
+    given = {name: value for name, value in environ.items() if value.strip()}
+    given["DATABASE_URL"] = given.get(own, "")
+    aliases = {str(info.alias) for info in settings.model_fields.values()}
+    try:
+        return settings.model_validate({name: given[name] for name in aliases & given.keys()})
+    except ValidationError as error:
+        sentences = [_sentence(item, own) for item in error.errors()]
+        raise BadSetting("\n".join(sentences)) from None
+
+
+def _sentence(item: Any, own: str) -> str:
+    name = str(item["loc"][0]) if item["loc"] else ""
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if name == "DATABASE_URL":
+        return f"{own} is missing or no PostgreSQL URL: write postgresql+asyncpg://user:password@host:5432/database."
+    return f"{name} cannot be used: {message}." if name else message

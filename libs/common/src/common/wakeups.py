@@ -1,0 +1,82 @@
+"""Wake-ups: who waits for a topic is woken after the commit, in this process at once and in others by NOTIFY.
+
+A lost wake-up costs one tick: everything that waits also has a timer.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+import asyncpg
+import structlog
+
+log = structlog.get_logger(__name__)
+_CHANNEL = "souk"
+_RECONNECT = 1.0
+_PAYLOAD = 7000  # PostgreSQL allows 8000 bytes
+
+
+class Waker:
+    """Wakes waiters by topic; `dsn` None keeps it inside the process (nobody else shares the database)."""
+
+    def __init__(self, dsn: str | None = None) -> None:
+        self._dsn = dsn
+        self._waiters: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._outgoing: set[str] = set()
+        self._pending = asyncio.Event()
+
+    def wake(self, topics: Iterable[str]) -> None:
+        """Wake everybody who waits for one of these topics."""
+        for topic in topics:
+            self._wake_here(topic)
+            if self._dsn:
+                self._outgoing.add(topic)
+                self._pending.set()
+
+    @contextmanager
+    def waiting(self, topic: str) -> Iterator[asyncio.Event]:
+        """Give an event that is set whenever the topic is woken; the waiter clears it."""
+        event = asyncio.Event()
+        self._waiters[topic].add(event)
+        try:
+            yield event
+        finally:
+            self._waiters[topic].discard(event)
+            if not self._waiters[topic]:
+                del self._waiters[topic]
+
+    async def run(self) -> None:
+        """Carry wake-ups between processes until cancelled, over one connection that listens and notifies."""
+        while self._dsn:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._carry(self._dsn)
+            await asyncio.sleep(_RECONNECT)
+
+    async def _carry(self, dsn: str) -> None:
+        connection = await asyncpg.connect(dsn, timeout=10, server_settings={"synchronous_commit": "off"})
+        try:
+            await connection.add_listener(_CHANNEL, self._heard)
+            while not connection.is_closed():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._pending.wait(), timeout=5)
+                self._pending.clear()
+                await self._tell(connection)
+        finally:
+            connection.terminate()
+
+    async def _tell(self, connection: asyncpg.Connection) -> None:
+        topics, self._outgoing = sorted(self._outgoing), set()
+        while topics:
+            payload = topics.pop()
+            while topics and len(payload) + len(topics[-1]) < _PAYLOAD:
+                payload += "," + topics.pop()
+            await connection.execute("SELECT pg_notify($1, $2)", _CHANNEL, payload)
+
+    def _heard(self, connection: object, pid: int, channel: str, payload: object) -> None:
+        for topic in str(payload).split(","):
+            self._wake_here(topic)
+
+    def _wake_here(self, topic: str) -> None:
+        for event in self._waiters.get(topic, ()):
+            event.set()
