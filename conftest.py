@@ -50,7 +50,7 @@ async def databases(postgres_url: str) -> AsyncIterator[Databases]:
 
 @pytest_asyncio.fixture
 async def make_database(databases: Databases) -> AsyncIterator[MakeDatabase]:
-    """`await make_database("orders", template="orders", prepare=migrate)`: the address of a database for this test alone."""
+    """`await make_database("orders", template="orders", prepare=migrate)`: the url of a database for this test."""
     urls: list[str] = []
 
     async def make(name: str = "test", *, template: str | None = None, prepare: Prepare | None = None) -> str:

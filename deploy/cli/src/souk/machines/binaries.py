@@ -1,7 +1,7 @@
 """Where PostgreSQL's programs are: in a Python wheel, or where Debian puts them.
 
-The wheel's own Python code is never imported: run by root it creates an operating-system user and opens the folders above
-the data to everybody.
+The wheel's own Python code is never imported: run by root it creates an operating-system user and opens the folders
+above the data to everybody.
 """
 
 import importlib.util
@@ -48,8 +48,8 @@ def find_programs(major: int | None = None) -> Programs:
 
 def _other_version(data: int | None, programs: int) -> str:
     return (
-        f"The data were written by PostgreSQL {data}, and only PostgreSQL {programs} was found. Install PostgreSQL {data} "
-        "to keep them, or delete the data (make reset) to start afresh."
+        f"The data were written by PostgreSQL {data}, and only PostgreSQL {programs} was found. "
+        f"Install PostgreSQL {data} to keep them, or delete the data (make reset) to start afresh."
     )
 
 

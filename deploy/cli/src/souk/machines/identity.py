@@ -1,8 +1,8 @@
 """Which user PostgreSQL runs as, and how that user reaches files below a folder that only root may enter.
 
-PostgreSQL refuses to run as root. So root starts it as `nobody`, and tries, from the least to the most: as it is; with the
-one capability to pass through folders; with the one to ignore permissions, which containers tend to have instead; and
-from copies in a folder that everybody may enter. The permissions of existing folders are never touched.
+PostgreSQL refuses to run as root. So root starts it as `nobody`, and tries, from the least to the most: as it is; with
+the one capability to pass through folders; with the one to ignore permissions, which containers tend to have instead;
+and from copies in a folder that everybody may enter. The permissions of existing folders are never touched.
 """
 
 import os
@@ -25,8 +25,8 @@ NO_NAME = (
     "/etc/passwd."
 )
 NO_WAY = (
-    "PostgreSQL refuses to run as root, and the user {name} cannot run its programs here, not even from {shared}. Run as "
-    "an ordinary user instead.\n{detail}"
+    "PostgreSQL refuses to run as root, and the user {name} cannot run its programs here, not even from {shared}. "
+    "Run as an ordinary user instead.\n{detail}"
 )
 
 
@@ -75,10 +75,10 @@ def _ordinary_user() -> pwd.struct_passwd:
 
 def _failure(place: Place) -> str | None:
     """Try to enter the folder and to run and read the programs as that user; what went wrong, if anything."""
-    script = 'cd "$1" && "$2/initdb" --version && "$2/postgres" --version && cat "$2"/../share/postgresql/postgres.bki >/dev/null'
-    if not place.programs.copyable:
-        script = 'cd "$1" && "$2/postgres" --version'
-    command = ["/bin/sh", "-c", script, "sh", place.folder, place.programs.bin]
+    script = 'cd "$1" && "$2/initdb" --version && "$2/postgres" --version'
+    if place.programs.copyable:
+        script += ' && cat "$2"/../share/postgresql/postgres.bki >/dev/null'
+    command = ["/bin/sh", "-c", script, "sh", str(place.folder), str(place.programs.bin)]
     tried = subprocess.run(wrapped(command, place.identity), capture_output=True, cwd="/", check=False)
     return None if tried.returncode == 0 else tried.stderr.decode(errors="replace")
 

@@ -1,7 +1,8 @@
 """Become another program that dies with its starter and, for root, runs as another user.
 
-Run as a script by `processes`, with nothing but the standard library: `launch.py PARENT SIGNAL UID GID CAPABILITY COMMAND…`,
-where -1 means "leave it as it is". It is a script and not a `preexec_fn`, because that is unsafe in a process with threads.
+Run as a script by `processes`, with nothing but the standard library:
+`launch.py PARENT SIGNAL UID GID CAPABILITY COMMAND…`, where -1 means "leave it as it is".
+It is a script and not a `preexec_fn`, because that is unsafe in a process with threads.
 """
 
 import ctypes

@@ -36,7 +36,8 @@ SETTINGS = {
     "jit": "off",
     "huge_pages": "off",
 }
-NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}  # what was committed still survives the server, not the machine
+# What was committed still survives the server, though not the machine.
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 
 class PostgresServer:
@@ -143,7 +144,7 @@ class PostgresServer:
         return self._place.folder / "data"
 
     def _has_data(self) -> bool:
-        """Whether both the data and their password are complete: initdb writes into a folder that is renamed at the end."""
+        """Whether data and password are complete: initdb writes into a folder that is renamed at the end."""
         return (self._data / "PG_VERSION").exists() and (self.directory / "password").exists()
 
     def _create_data(self, place: Place) -> None:
@@ -171,7 +172,7 @@ class PostgresServer:
         path.write_text(secrets.token_urlsafe(24))
 
     def _initdb(self, place: Place, data: Path, secret: Path) -> None:
-        command = [place.programs.bin / "initdb", "-D", data, "-U", SUPERUSER, "--auth=scram-sha-256"]
+        command = [str(place.programs.bin / "initdb"), "-D", str(data), "-U", SUPERUSER, "--auth=scram-sha-256"]
         command += [f"--pwfile={secret}", "--encoding=UTF8", *_locale(place.programs), "--no-sync", "--no-instructions"]
         made = subprocess.run(wrapped(command, place.identity), capture_output=True, cwd=data, check=False)
         if made.returncode != 0:
@@ -259,7 +260,7 @@ def _is_postgres(pid: int, data: Path) -> bool:
 
 
 def _answers(port: int) -> bool:
-    """Whether the server asks for a password; while it starts or recovers it answers a start-up packet with an error."""
+    """Whether the server asks for a password; while it starts or recovers it answers with an error instead."""
     body = struct.pack("!i", 196608) + f"user\0{SUPERUSER}\0database\0postgres\0\0".encode()
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:

@@ -133,9 +133,7 @@ class Node:
         conf = home / "rabbitmq.conf"
         conf.touch(mode=0o600)
         conf.write_text(
-            CONFIGURATION.format(
-                amqp=self._ports["amqp"], http=self._ports["http"], user=USER, password=self._password
-            )
+            CONFIGURATION.format(amqp=self._ports["amqp"], http=self._ports["http"], user=USER, password=self._password)
         )
         (home / "enabled_plugins").write_text("[rabbitmq_management].\n")
         (home / "rabbitmq-env.conf").write_text("")

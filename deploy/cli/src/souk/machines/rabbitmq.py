@@ -1,4 +1,4 @@
-"""A RabbitMQ for tests and demos, wherever it comes from: a given one, an installed one, Debian's package, or Docker."""
+"""A RabbitMQ for tests and demos, wherever it comes from: given, installed, Debian's package, or Docker."""
 
 import os
 from pathlib import Path
@@ -102,7 +102,7 @@ class Given:
 
 
 class RabbitServer:
-    """A broker with files in `directory`; kept over `kill` and `start`, deleted by `erase`. Found at the first start."""
+    """A broker with files in `directory`: kept over `kill` and `start`, deleted by `erase`. Found when it starts."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute()
