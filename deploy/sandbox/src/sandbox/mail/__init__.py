@@ -1,0 +1,1 @@
+"""A mailbox that takes every mail and shows it instead of passing it on."""

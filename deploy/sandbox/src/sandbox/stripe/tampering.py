@@ -1,0 +1,33 @@
+"""Answers that lie: another amount, another currency, another order."""
+
+from typing import Any
+
+from sandbox.provider import JsonObject
+
+_AMOUNTS = ("amount", "amount_received", "amount_captured")
+
+
+def tampered(body: JsonObject, variant: str) -> JsonObject:
+    """A copy of an answer in which every object with an amount is false in the way `variant` names."""
+    return {name: _inside(value, variant) for name, value in _lie(body, variant).items()}
+
+
+def _inside(value: Any, variant: str) -> Any:  # noqa: ANN401 - JSON of any shape
+    if isinstance(value, dict):
+        return tampered(value, variant)
+    if isinstance(value, list):
+        return [_inside(item, variant) for item in value]
+    return value
+
+
+def _lie(thing: JsonObject, variant: str) -> JsonObject:
+    if "amount" not in thing or "currency" not in thing:
+        return thing
+    lie = dict(thing)
+    if variant in {"all", "amount"}:
+        lie |= {name: thing[name] + 1 for name in _AMOUNTS if isinstance(thing.get(name), int)}
+    if variant in {"all", "currency"}:
+        lie["currency"] = "eur" if thing["currency"] != "eur" else "usd"
+    if variant == "metadata":
+        lie["metadata"] = {name: f"{text}-other" for name, text in thing.get("metadata", {}).items()}
+    return lie
