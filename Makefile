@@ -1,0 +1,121 @@
+# Every target finds or makes what it needs. Nothing is installed outside this folder, apart from uv's download cache.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# PYTHON=python3.13 make … chooses another; the default is the first on the PATH that is new enough.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+OWN_UV := .souk/uv
+SERVICES := auth catalog notifier orders payments
+LOCKED := $(SERVICES) sandbox cli
+PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml deploy/*/pyproject.toml)
+MEMBERS := $(PROJECTS:/pyproject.toml=)
+# The folder's path is in the name, because an environment does not survive being moved. The __init__ files are listed,
+# because an empty package is not found by its editable installation.
+READY := $(VENV)/.ready-$(shell pwd | cksum | cut -d' ' -f1)
+INPUTS := requirements/dev.txt pyproject.toml $(PROJECTS) $(wildcard $(addsuffix /src/*/__init__.py,$(MEMBERS)))
+
+.PHONY: help setup run reset demo test check cov fmt hurt bench migrate db-shell lock clean
+
+help: ## Show what can be made
+	@awk -F ' *## *' '/^[a-z-]+:.*## /{split($$1, t, ":"); printf "  make %-10s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Install everything into .venv (the other targets do this by themselves)
+
+run: $(READY) ## Run the whole system in one process, with its own database and demo data
+	@$(BIN)/souk run $(ARGS)
+
+reset: $(READY) ## Delete the data of `make run`
+	@$(BIN)/souk reset $(ARGS)
+
+demo: $(READY) ## Watch a customer buy: WIRE=rabbitmq makes processes and a broker, URL=… uses a running system
+	@$(BIN)/souk demo $(if $(WIRE),--wire $(WIRE)) $(if $(URL),--url $(URL)) $(ARGS)
+
+test: $(READY) ## Run all tests with a real PostgreSQL and RabbitMQ; ARGS="services/orders -k refund" chooses
+	@$(BIN)/pytest $(ARGS)
+
+check: $(READY) ## Lint, format, types and the rules of who may import whom
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+cov: $(READY) ## Run all tests and show which lines none of them reached
+	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+fmt: $(READY) ## Format the code and mend what can be mended without thinking
+	@$(BIN)/ruff check --fix --show-fixes --exit-zero
+	@$(BIN)/ruff format
+
+hurt: $(READY) ## Break the running system at random and count what is left: SECONDS=360 SEED=7
+	@$(BIN)/souk hurt $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+bench: $(READY) ## Measure
+	@$(BIN)/souk bench $(ARGS)
+
+migrate: $(READY) ## Bring the databases of `make run` up to date: SERVICE=orders for one
+	@$(BIN)/souk migrate $(SERVICE) $(ARGS)
+
+db-shell: $(READY) ## Open psql in a service's database: SERVICE=orders
+	@test -n "$(SERVICE)" || { echo "Say which: make db-shell SERVICE=orders (of: $(SERVICES))"; exit 2; }
+	@$(BIN)/souk db-shell $(SERVICE)
+
+lock: $(READY) ## Compile requirements/*.txt again; UPGRADE=1 takes the newest versions
+	@$(environment); \
+	lock() { out=requirements/$$1.txt; shift; echo "$$out"; \
+		"$$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+			--no-emit-index-url $(if $(UPGRADE),--upgrade) $(OWN_PACKAGES) --output-file $$out "$$@" > /dev/null; }; \
+	lock dev --group dev $(PROJECTS); \
+	lock build --constraint requirements/dev.txt requirements/build.in; \
+	for name in $(SERVICES); do lock $$name --constraint requirements/dev.txt services/$$name/pyproject.toml; done; \
+	for name in cli sandbox; do lock $$name --constraint requirements/dev.txt deploy/$$name/pyproject.toml; done
+
+clean: ## Delete the environment and all caches, but no data
+	@rm -rf $(VENV) $(OWN_UV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+
+# ---- what the targets above stand on
+
+OWN_PACKAGES := $(foreach project,common $(LOCKED),--no-emit-package souk-$(project))
+
+# uv does not read pip's configuration. What pip has been told, by variables or by file, is passed on: indexes, folders
+# of wheels, the certificate. `uv` becomes the command to use. Several indexes are treated alike, as pip does.
+define environment
+set -e; \
+python="$(OWN_UV)/bin/python"; test -x "$$python" || python="$(PYTHON)"; \
+pip_says() { for place in global install; do "$$python" -m pip config get "$$place.$$1" 2> /dev/null && return; done; true; }; \
+pass() { value=$$3; test -n "$$value" || value=$$(pip_says $$2); test -z "$$value" || export "$$1=$$(echo $$value)"; }; \
+test -n "$$UV_DEFAULT_INDEX$$UV_INDEX_URL" || pass UV_DEFAULT_INDEX index-url "$$PIP_INDEX_URL"; \
+test -n "$$UV_INDEX$$UV_EXTRA_INDEX_URL" || pass UV_INDEX extra-index-url "$$PIP_EXTRA_INDEX_URL"; \
+test -n "$$UV_FIND_LINKS" || pass UV_FIND_LINKS find-links "$$PIP_FIND_LINKS"; \
+test -n "$$SSL_CERT_FILE" || pass SSL_CERT_FILE cert "$$PIP_CERT"; \
+export UV_PYTHON_DOWNLOADS=never UV_INDEX_STRATEGY="$${UV_INDEX_STRATEGY:-unsafe-best-match}"; \
+uv=$$(command -v uv || echo "$(CURDIR)/$(OWN_UV)/bin/uv")
+endef
+
+NO_PYTHON := Souk needs Python 3.11 or newer, and none was found on the PATH. Install one, or name it: make PYTHON=/path/to/python3.13
+NO_UV := Souk is installed with uv, which is not on the PATH and could not be fetched with pip either (its words are above). \
+Install uv, or what Python needs to make environments (Debian: apt-get install python3-venv), and try again.
+
+$(READY): $(INPUTS)
+	@test -n "$(PYTHON)" || { echo "$(NO_PYTHON)"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(NO_PYTHON)"; exit 1; }
+	@command -v uv > /dev/null || test -x $(OWN_UV)/bin/uv || $(MAKE) $(OWN_UV)/bin/uv || { echo "$(NO_UV)"; exit 1; }
+	@echo "Installing into $(VENV) …"
+	@$(environment); \
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
+		{ rm -rf $(VENV); "$$uv" venv --quiet --python "$(PYTHON)" $(VENV); }; \
+	"$$uv" pip sync --python $(BIN)/python --require-hashes requirements/dev.txt; \
+	"$$uv" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix --editable ,$(MEMBERS))
+	@rm -f $(VENV)/.ready-*
+	@touch $@
+
+$(OWN_UV)/bin/uv:
+	@echo "Installing uv into $(OWN_UV) …"
+	@rm -rf $(OWN_UV)
+	@"$(PYTHON)" -m venv $(OWN_UV) && \
+		$(OWN_UV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
