@@ -11,6 +11,7 @@ import asyncpg
 from sqlalchemy import MetaData, Text, event, make_url
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session
 
@@ -106,7 +107,14 @@ def open_database(
             },
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return Database(engine, service, waker or Waker())
+
+
+def _refuse_closed(connection: Any, *_: object) -> None:
+    # A restart of the server closes every pooled connection; the pool opens another when it is told so.
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def plain_dsn(url: str) -> str:

@@ -93,7 +93,7 @@ class Once:
 # commit, in which case neither row shows and the caller asks again.
 _CLAIM = """
 WITH lock AS MATERIALIZED (
-    SELECT pg_try_advisory_xact_lock(hashtextextended($1::text || $2, 0)) AS locked
+    SELECT pg_try_advisory_xact_lock(hashtextextended($1::uuid::text || $2, 0)) AS locked
 ), fresh AS (
     INSERT INTO idempotency_keys (user_id, key, route, body_hash, resource)
     SELECT $1, $2, $3, $4, $5 FROM lock WHERE locked

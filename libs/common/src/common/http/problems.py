@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -70,6 +71,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DBAPIError, _database)
+    app.add_exception_handler(asyncpg.PostgresError, _driver)
+    app.add_exception_handler(asyncpg.InterfaceError, _unavailable)
     app.add_exception_handler(PoolTimeout, _unavailable)
     app.add_exception_handler(TimeoutError, _unavailable)
     app.add_exception_handler(OSError, _unavailable)
@@ -107,16 +110,20 @@ async def _http(_: Request, error: Exception) -> Response:
 
 async def _database(request: Request, error: Exception) -> Response:
     assert isinstance(error, DBAPIError)  # noqa: S101
-    if isinstance(error, OperationalError) or error.connection_invalidated or _transient(error):
+    if isinstance(error, InterfaceError) or error.connection_invalidated:
         return await _unavailable(request, error)
-    if (getattr(error.orig, "sqlstate", "") or "").startswith("22"):  # data exception: what the edge let through
+    return await _driver(request, error)
+
+
+async def _driver(request: Request, error: Exception) -> Response:
+    # Class 22 is a data exception: what the edge let through. Transient: deadlock and serialisation (40), lock and
+    # statement time-outs and shutdown (55, 57), no room (53), connection (08) and transaction state (25).
+    state = (getattr(getattr(error, "orig", error), "sqlstate", None) or "08")[:2]
+    if state == "22":
         return answer(Invalid())
+    if state in {"40", "55", "57", "53", "08", "25"}:
+        return await _unavailable(request, error)
     raise error
-
-
-def _transient(error: DBAPIError) -> bool:
-    # deadlock, serialisation, lock and statement time-outs, shutdown, out of disk, too many connections
-    return (getattr(error.orig, "sqlstate", None) or "08")[:2] in {"40", "55", "57", "53", "08", "25"}
 
 
 async def _unavailable(_: Request, error: Exception) -> Response:
