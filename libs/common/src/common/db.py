@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import MetaData, Text, event, make_url
+from sqlalchemy import MetaData, Text, TypeDecorator, event, make_url
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.exc import DisconnectionError
@@ -40,6 +41,21 @@ class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
         dict[str, str]: JSONB,
         list[str]: JSONB,
     }
+
+
+class EnumText(TypeDecorator[StrEnum]):
+    """A StrEnum kept as text: `status: Mapped[Status] = mapped_column(EnumText(Status))`."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: type[StrEnum]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_result_value(self, value: str | None, dialect: object) -> StrEnum | None:
+        """Return the member a stored text stands for."""
+        return None if value is None else self.kind(value)
 
 
 def new_metadata() -> MetaData:
