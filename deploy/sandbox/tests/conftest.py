@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +22,7 @@ from starlette.applications import Starlette  # noqa: E402
 from starlette.requests import Request  # noqa: E402
 from starlette.responses import Response  # noqa: E402
 from starlette.routing import Mount, Route  # noqa: E402
-from starlette.types import ASGIApp  # noqa: E402
+from starlette.types import ASGIApp, Receive, Scope, Send  # noqa: E402
 
 from sandbox.main import Sandbox, SandboxSettings  # noqa: E402
 
@@ -99,21 +98,15 @@ class World:
     shop: Shop
     http: httpx2.AsyncClient
     settings: SandboxSettings
-    backends: list[stripe.HTTPXClient] = field(default_factory=list)
+    street: Street
 
-    @functools.cached_property
+    @property
     def stripe(self) -> stripe.StripeClient:
         return self.client()
 
-    async def close(self) -> None:
-        for backend in self.backends:
-            await backend.close_async()
-            backend.close()
-
     def client(self, **options: Any) -> stripe.StripeClient:
-        """A client of the official SDK, closed with the world."""
-        backend = stripe.HTTPXClient(timeout=options.pop("timeout", 10), allow_sync_methods=True)
-        self.backends.append(backend)
+        """A client of the official SDK that does not repeat by itself."""
+        backend = self.street.backend(options.pop("timeout", 10))
         options = {"max_network_retries": 0, "base_addresses": {"api": f"{self.url}/sandbox/stripe"}} | options
         return stripe.StripeClient(options.pop("key", KEY), http_client=backend, **options)
 
@@ -128,6 +121,17 @@ class World:
         answer = await self.http.put("/sandbox/chaos", json=list(rules))
         assert answer.status_code == 200, answer.text
 
+    async def until_delivered(self, state: str = "delivered") -> None:
+        """Wait until every delivery has come to this end."""
+        async with asyncio.timeout(5):
+            while {line["state"] for line in (await self.truth())["webhooks"]} != {state}:
+                await asyncio.sleep(0.01)
+
+    async def until_attempted(self) -> None:
+        async with asyncio.timeout(5):
+            while not (await self.http.get("/sandbox/webhooks")).json():
+                await asyncio.sleep(0.01)
+
     async def truth(self) -> Any:
         return (await self.http.get("/sandbox/truth")).json()["stripe"]
 
@@ -138,14 +142,49 @@ class World:
         return await self.intent(confirm=True, payment_method=method, **more)
 
 
-@asynccontextmanager
-async def running(state: Path, **changes: Any) -> AsyncIterator[World]:
-    """A sandbox over a state file, its server, and a shop."""
-    shop = Shop()
-    async with served(Starlette(routes=[Route("/hook", shop.receive, methods=["POST"])])) as shop_url:
+class Street:
+    """One server for all tests; the world of the moment moves in."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.http: httpx2.AsyncClient
+        self.app: ASGIApp = Starlette()
+        self.backends: dict[float, stripe.HTTPXClient] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+    def backend(self, timeout: float) -> stripe.HTTPXClient:
+        """The SDK's connections; making them loads certificates, which is slow."""
+        if timeout not in self.backends:
+            self.backends[timeout] = stripe.HTTPXClient(timeout=timeout, allow_sync_methods=True)
+        return self.backends[timeout]
+
+
+@pytest.fixture(scope="session")
+async def street() -> AsyncIterator[Street]:
+    made = Street()
+    async with served(made) as made.url:
+        async with httpx2.AsyncClient(base_url=made.url, timeout=10, trust_env=False) as made.http:
+            yield made
+        for backend in made.backends.values():
+            await backend.close_async()
+            backend.close()
+
+
+Start = Callable[..., AbstractAsyncContextManager[World]]
+
+
+@pytest.fixture
+def start_world(street: Street) -> Start:
+    """To start a sandbox over a state file by hand, or twice over the same one."""
+
+    @asynccontextmanager
+    async def running(state: Path, **changes: Any) -> AsyncIterator[World]:
+        shop = Shop()
         given: dict[str, Any] = {
             "state_file": state,
-            "webhook_targets": {"stripe": f"{shop_url}/hook"},
+            "webhook_targets": {"stripe": f"{street.url}/hook"},
             "webhook_secrets": {"stripe": SECRET},
             "public_url": "http://shop.example/sandbox",
             "webhook_retry_delays": (0.05, 0.05, 0.05),
@@ -154,21 +193,14 @@ async def running(state: Path, **changes: Any) -> AsyncIterator[World]:
         settings = SandboxSettings(**(given | changes))
         sandbox = Sandbox(settings)
         await sandbox.start()
-        async with served(Starlette(routes=[Mount("/sandbox", sandbox.app)])) as url:
-            async with httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False) as http:
-                world = World(url, sandbox, shop, http, settings)
-                yield world
-                await world.close()
+        street.app = Starlette(routes=[Route("/hook", shop.receive, methods=["POST"]), Mount("/sandbox", sandbox.app)])
+        yield World(street.url, sandbox, shop, street.http, settings, street)
         await sandbox.stop()
 
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path / "sandbox.db") as running_world:
-        yield running_world
-
-
-@pytest.fixture
-def start_world() -> Callable[..., AbstractAsyncContextManager[World]]:
-    """To start a world by hand, or twice over the same file."""
     return running
+
+
+@pytest.fixture
+async def world(tmp_path: Path, start_world: Start) -> AsyncIterator[World]:
+    async with start_world(tmp_path / "sandbox.db") as running_world:
+        yield running_world

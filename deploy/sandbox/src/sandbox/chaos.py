@@ -28,13 +28,13 @@ _SMTP_STAGES = frozenset({"rcpt", "data"})
 _SMTP_STATUSES = frozenset({421, 450, 451, 452, 550, 552, 554})
 
 
-class InvalidRule(ValueError):
+class RuleError(ValueError):
     """The rule cannot be understood; the message says why."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One way to misbehave. `operation` None means all; for smtp it is the stage, `rcpt` or `data`. `delay` is seconds."""
+    """One way to misbehave. `operation` None means all; for smtp it is the stage: `rcpt` or `data`. `delay` is in s."""
 
     provider: str
     mode: str
@@ -111,7 +111,7 @@ class Chaos:
         return {hit.rule.mode: hit for hit in thrown}
 
     def put(self, body: object) -> None:
-        """Add or replace one rule, or with a list replace all of them. Raises `InvalidRule` and then changes nothing."""
+        """Add or replace one rule, or with a list replace all. Raises `RuleError` and then changes nothing."""
         if isinstance(body, list):
             rules = [parse_rule(item, self._providers) for item in body]
             self._dials = []
@@ -154,16 +154,16 @@ def _write_counts(db: sqlite3.Connection, dial: _Dial) -> None:
 
 
 def parse_rule(body: object, providers: frozenset[str]) -> Rule:
-    """A rule from JSON. Raises `InvalidRule`."""
+    """A rule from JSON. Raises `RuleError`."""
     if not isinstance(body, dict):
-        raise InvalidRule("a rule is a JSON object")
+        raise RuleError("a rule is a JSON object")
     known = {field.name for field in fields(Rule)} | {"stage"}
     unknown = sorted(set(body) - known)
     if unknown:
-        raise InvalidRule(f"unknown field: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        raise RuleError(f"unknown field: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
     missing = sorted({"provider", "mode"} - set(body))
     if missing:
-        raise InvalidRule(f"missing field: {', '.join(missing)}")
+        raise RuleError(f"missing field: {', '.join(missing)}")
     given = {name: value for name, value in body.items() if value is not None}
     stage = given.pop("stage", None)
     if stage is not None:
@@ -188,31 +188,31 @@ def _check_types(given: dict[str, Any]) -> None:
     for name, value in given.items():
         wanted = _TYPES.get(name, (str,))
         if isinstance(value, bool) or not isinstance(value, wanted):
-            raise InvalidRule(f"{name} must be {' or '.join(kind.__name__ for kind in wanted)}")
+            raise RuleError(f"{name} must be {' or '.join(kind.__name__ for kind in wanted)}")
 
 
 def _check_meaning(rule: Rule, providers: frozenset[str]) -> None:
     smtp = rule.provider == "smtp"
     if rule.provider not in providers | {"smtp"}:
-        raise InvalidRule(f"unknown provider: {rule.provider}; known are {', '.join(sorted(providers | {'smtp'}))}")
+        raise RuleError(f"unknown provider: {rule.provider}; known are {', '.join(sorted(providers | {'smtp'}))}")
     if rule.target not in {"api", "webhook"}:
-        raise InvalidRule(f"unknown target: {rule.target}; known are api, webhook")
+        raise RuleError(f"unknown target: {rule.target}; known are api, webhook")
     modes = MODES["smtp" if smtp else rule.target]
     if rule.mode not in modes:
-        raise InvalidRule(f"mode {rule.mode} is unknown for this target; known are {', '.join(sorted(modes))}")
+        raise RuleError(f"mode {rule.mode} is unknown for this target; known are {', '.join(sorted(modes))}")
     variants = VARIANTS.get(rule.mode, frozenset())
     if rule.variant is not None and rule.variant not in variants:
-        raise InvalidRule(f"unknown variant: {rule.variant}; {rule.mode} knows {', '.join(sorted(variants)) or 'none'}")
+        raise RuleError(f"unknown variant: {rule.variant}; {rule.mode} knows {', '.join(sorted(variants)) or 'none'}")
     if smtp and rule.operation not in _SMTP_STAGES | {None}:
-        raise InvalidRule("the operation of an smtp rule is rcpt or data")
+        raise RuleError("the operation of an smtp rule is rcpt or data")
     _check_numbers(rule, smtp=smtp)
 
 
 def _check_numbers(rule: Rule, *, smtp: bool) -> None:
     statuses = _SMTP_STATUSES if smtp else range(400, 600)
     if rule.status is not None and rule.status not in statuses:
-        raise InvalidRule("status must be an error of the protocol: 4xx or 5xx over HTTP, 421 to 554 over SMTP")
+        raise RuleError("status must be an error of the protocol: 4xx or 5xx over HTTP, 421 to 554 over SMTP")
     if not 0 <= rule.share <= 1:
-        raise InvalidRule("share must be between 0 and 1")
+        raise RuleError("share must be between 0 and 1")
     if (rule.count or 0) < 0 or (rule.delay or 0) < 0 or rule.times < 1:
-        raise InvalidRule("count and delay must not be negative, and times at least 1")
+        raise RuleError("count and delay must not be negative, and times at least 1")

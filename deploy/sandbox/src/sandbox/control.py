@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox.chaos import Chaos, InvalidRule
+from sandbox.chaos import Chaos, RuleError
 from sandbox.mail.mailbox import Mailbox
 from sandbox.pages import render
 from sandbox.provider import JsonObject, Provider
@@ -69,7 +69,7 @@ class Control:
         """Add or replace a rule, or with a list replace all."""
         try:
             self._chaos.put(json.loads(await request.body()))
-        except InvalidRule as error:
+        except RuleError as error:
             return _refused(str(error))
         except ValueError:
             return _refused("the body is not JSON")

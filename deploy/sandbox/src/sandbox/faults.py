@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 _DEPTH = 8  # how many wrappers of middleware are looked through for the connection
 
 
-class CutConnection(Exception):  # noqa: N818 - not an error of ours: it makes the server drop the connection
+class CutConnectionError(Exception):
     """Raised when the server is to close a half-sent answer."""
 
 
@@ -44,7 +44,7 @@ class Reset(Response):
         if connection is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
-        # The server learns of the loss on its next turns; returning before would make it answer 500 into the void and log it.
+        # The server learns of the loss on its next turns; returning before would make it log a missing answer.
         for _ in range(3):
             await asyncio.sleep(0)
 
@@ -56,7 +56,7 @@ class Truncated(Response):
         super().__init__()
         self._whole = body
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(self._whole) + 1).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         half = self._whole[: max(1, len(self._whole) // 2)]
@@ -64,7 +64,7 @@ class Truncated(Response):
         await asyncio.sleep(0.01)
         transport = _transport_behind(send, _DEPTH)
         if transport is None:
-            raise CutConnection
+            raise CutConnectionError
         transport.close()
         for _ in range(3):
             await asyncio.sleep(0)

@@ -22,7 +22,7 @@ class Provider(Protocol):
         """The headers that prove a webhook body came from this provider; `at` is Unix time."""
 
     def truth(self, db: sqlite3.Connection, since: float) -> JsonObject:
-        """What this provider believes happened since a Unix time. Called in a worker thread with a read-only connection."""
+        """What this provider believes happened since a Unix time. Called in a worker thread, on its own connection."""
 
     def do_later(self, db: sqlite3.Connection, task: str, subject: str) -> None:
         """Carry out a task noted earlier with `Later.note`, inside the given transaction."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Stripe spreads its live retries over three days (docs.stripe.com/webhooks#retries); the shape is kept, the scale is a working day.
+# Stripe spreads its live retries over three days (docs.stripe.com/webhooks#retries). The shape is kept; the scale is a
+# working day.
 DEFAULT_RETRY_DELAYS = (1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 7200.0, 18000.0)
 
 
@@ -14,7 +15,8 @@ class SandboxSettings:
 
     `webhook_targets` and `webhook_secrets` are keyed by provider name. A secret may hold several values separated
     by commas: each signs every delivery, which is what a provider does while a secret is being rolled.
-    `smtp_port` 0 picks a free port. Delays are seconds. `settle_after` is how long slow money takes (bank debits, pending refunds).
+    `smtp_port` 0 picks a free port. Delays are seconds. `settle_after` is how long slow money takes: bank debits,
+    pending refunds.
     """
 
     state_file: Path

@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS webhook_deliveries (
     id INTEGER PRIMARY KEY, provider TEXT NOT NULL, event_id TEXT NOT NULL, event_type TEXT NOT NULL, url TEXT NOT NULL,
-    body BLOB NOT NULL, created REAL NOT NULL, state TEXT NOT NULL, next_at REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0
+    body BLOB NOT NULL, created REAL NOT NULL, state TEXT NOT NULL, next_at REAL NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS webhook_deliveries_due ON webhook_deliveries (state, next_at);
 CREATE INDEX IF NOT EXISTS webhook_deliveries_event ON webhook_deliveries (event_id);
@@ -170,7 +171,7 @@ class Webhooks:
         if "wrong_secret" in faults:
             secrets = ("whsec_not_the_secret_of_this_endpoint",)
         started = time.time()
-        # Each attempt carries a new timestamp and signature over the same body (docs.stripe.com/webhooks#replay-attacks).
+        # Each attempt signs the same body anew, with its own timestamp (docs.stripe.com/webhooks#replay-attacks).
         headers = {"content-type": "application/json; charset=utf-8", **provider.sign(row["body"], secrets, started)}
         body = _tampered(row["body"]) if "tamper" in faults else row["body"]
         status, error = await self._post(client, row["url"], body, headers)
@@ -211,7 +212,7 @@ class Webhooks:
 
 
 def _lateness(modes: Mapping[str, Hit]) -> float:
-    """Seconds a delivery is held back: fixed by a delay rule, random within the window of a reorder rule (2 s unless told)."""
+    """Seconds a delivery is held back: fixed by a delay rule, random within the window of a reorder rule."""
     late = modes["delay"].rule.wait(1.0) if "delay" in modes else 0.0
     if "reorder" in modes:
         late += modes["reorder"].dice.random() * modes["reorder"].rule.wait(2.0)

@@ -52,7 +52,7 @@ class Postman:
         envelope.rcpt_options.extend(rcpt_options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep a mail, unless chaos says otherwise."""
         hit = self._chaos.first("smtp", "api", "data")
         if hit is not None and hit.rule.mode.startswith("commit_then"):

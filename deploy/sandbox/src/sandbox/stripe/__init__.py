@@ -1,1 +1,1 @@
-"""A stand-in for Stripe: payment intents, charges, refunds, events and signed webhooks, as docs.stripe.com describes them."""
+"""A stand-in for Stripe: payment intents, charges, refunds, events and signed webhooks."""

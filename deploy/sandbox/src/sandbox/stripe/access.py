@@ -6,7 +6,7 @@ import hmac
 from typing import Final
 
 from sandbox.provider import JsonObject
-from sandbox.stripe.errors import NotAllowed, missing_resource
+from sandbox.stripe.errors import AccessError, missing_resource
 from sandbox.stripe.operations import Operation
 
 _SECRET: Final = ("sk_test_", "rk_test_")
@@ -21,7 +21,7 @@ _PUBLIC_FIELDS: Final = frozenset(
 
 
 def key_of(authorization: str) -> str:
-    """The API key of an Authorization header, as Bearer token or as the user name of Basic. Raises `NotAllowed`."""
+    """The API key of an Authorization header, as Bearer token or as the user name of Basic. Raises `AccessError`."""
     scheme, _, value = authorization.partition(" ")
     key = value.strip()
     if scheme.lower() == "basic":
@@ -30,25 +30,25 @@ def key_of(authorization: str) -> str:
         except (binascii.Error, UnicodeDecodeError):
             key = ""
     if not key or scheme.lower() not in {"basic", "bearer"}:
-        raise NotAllowed(
-            "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth"
-            " (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://docs.stripe.com/api#authentication for details,"
-            " or we can help at https://support.stripe.com/.",
+        raise AccessError(
+            "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer"
+            " auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://docs.stripe.com/api#authentication for"
+            " details, or we can help at https://support.stripe.com/.",
             status=401,
         )
     return key
 
 
 def check_key(key: str, operation: Operation) -> bool:
-    """Whether the caller is the shop itself (True) or a browser (False). Raises `NotAllowed`."""
+    """Whether the caller is the shop itself (True) or a browser (False). Raises `AccessError`."""
     if key.startswith(_SECRET) and len(key) > len(_SECRET[0]):
         return True
     if not key.startswith(_PUBLISHABLE):
         hidden = key[:_SHOWN] + "*" * max(0, min(24, len(key) - _SHOWN))
-        raise NotAllowed(f"Invalid API Key provided: {hidden}", status=401)
+        raise AccessError(f"Invalid API Key provided: {hidden}", status=401)
     if not operation.public:
         message = "This API call cannot be made with a publishable API key. Please use a secret API key."
-        raise NotAllowed(message, code="secret_key_required", status=401)
+        raise AccessError(message, code="secret_key_required", status=401)
     return False
 
 

@@ -14,7 +14,7 @@ from sandbox.provider import JsonObject
 from sandbox.store import Store, new_id, savepoint
 from sandbox.stripe import access, idempotency
 from sandbox.stripe.books import API_VERSION, NAME, Books, World
-from sandbox.stripe.errors import Answer, InvalidParams, StripeError, key_in_use, server_trouble
+from sandbox.stripe.errors import Answer, ParamsError, StripeError, key_in_use, server_trouble
 from sandbox.stripe.forms import decode_form
 from sandbox.stripe.lists import expand
 from sandbox.stripe.operations import Operation, find_operation
@@ -128,7 +128,7 @@ async def _understand(request: Request, request_id: str, version: str) -> Call:
     found = find_operation(request.method, path)
     if found is None:
         message = f"Unrecognized request URL ({request.method}: /v1/{path}). Please see https://docs.stripe.com"
-        raise InvalidParams(f"{message} or we can help at https://support.stripe.com/.", status=404)
+        raise ParamsError(f"{message} or we can help at https://support.stripe.com/.", status=404)
     operation, wanted = found
     trusted = access.check_key(access.key_of(request.headers.get("authorization", "")), operation)
     given = await _given(request)
@@ -145,7 +145,7 @@ async def _given(request: Request) -> JsonObject:
         return query
     body = await request.body()
     if body and not request.headers.get("content-type", _FORM).startswith(_FORM):
-        raise InvalidParams(f"Invalid request (check that your POST content type is {_FORM}).")
+        raise ParamsError(f"Invalid request (check that your POST content type is {_FORM}).")
     return query | decode_form(body)
 
 

@@ -45,7 +45,7 @@ class AuthenticationPage:
 
 
 def _return_url(intent: JsonObject) -> str | None:
-    """Where to send the customer, told which payment it was (docs.stripe.com/payments/3d-secure/authentication-flow)."""
+    """Where to send the customer, with the payment named (docs.stripe.com/payments/3d-secure/authentication-flow)."""
     action = intent["next_action"] or {}
     url: str | None = action.get("redirect_to_url", {}).get("return_url")
     if url is None:

@@ -46,7 +46,7 @@ class Books:
     idempotency_key: str | None = None
 
     def add(self, thing: JsonObject, label: str | None = None) -> JsonObject:
-        """Keep a new object. `label` is what it can be told by privately: an event's type, a payment method's number."""
+        """Keep a new object. `label` tells it apart privately: an event's type, a payment method's number."""
         row = (thing["id"], thing["object"], thing["created"], *_parents(thing), label, json.dumps(thing))
         insert = (
             "INSERT INTO stripe_objects (id, kind, created, intent, charge, label, body) VALUES (?, ?, ?, ?, ?, ?, ?)"

@@ -1,5 +1,6 @@
 """Stripe's test payment methods and what each does (docs.stripe.com/testing)."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -15,7 +16,7 @@ class Refunding(Enum):
 
 @dataclass(frozen=True)
 class Decline:
-    """Why a payment is refused. Some codes come without a decline code: the table of docs.stripe.com/testing says which."""
+    """Why a payment is refused; some codes have no decline code (docs.stripe.com/testing#declined-payments)."""
 
     code: str
     decline_code: str | None
@@ -37,6 +38,7 @@ class Method:
     settles: bool = True
 
 
+_CARD_NUMBER: Final = re.compile(r"[0-9]{12,19}")
 _DECLINED: Final = "Your card was declined."
 GENERIC: Final = Decline("card_declined", "generic_decline", _DECLINED)
 _FUNDS: Final = Decline("card_declined", "insufficient_funds", "Your card has insufficient funds.")
@@ -124,13 +126,13 @@ def named(name: str) -> Method | None:
 
 
 def numbered(number: str) -> Method:
-    """The method of a number. A real card's number is declined in test mode (docs.stripe.com/testing#use-test-cards)."""
+    """The method of a number. A real card is declined in test mode (docs.stripe.com/testing#use-test-cards)."""
     return _BY_NUMBER.get(number) or Method(number, "unknown", decline=_LIVE)
 
 
 def is_card_number(number: str) -> bool:
     """Whether the digits pass the check of ISO/IEC 7812 (Luhn); 4242424242424241 is the documented failing one."""
-    if not number.isascii() or not number.isdigit() or not 12 <= len(number) <= 19:  # noqa: PLR2004 - lengths of ISO/IEC 7812
+    if not _CARD_NUMBER.fullmatch(number):
         return False
     digits = [int(digit) for digit in reversed(number)]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]

@@ -1,4 +1,7 @@
-"""Taking money for an intent: approval, decline, authentication and slow settlement (docs.stripe.com/payments/paymentintents/lifecycle)."""
+"""Taking money for an intent: approval, decline, authentication and slow settlement.
+
+Follows docs.stripe.com/payments/paymentintents/lifecycle.
+"""
 
 from sandbox.provider import JsonObject
 from sandbox.stripe.books import Books
@@ -32,7 +35,7 @@ def charge(books: Books, intent: JsonObject) -> Answer:
 
 
 def authenticate(books: Books, intent: JsonObject, *, return_url: str | None, off_session: bool) -> Answer:
-    """Ask the customer to authenticate, or refuse when nobody is there to do so (docs.stripe.com/payments/3d-secure)."""
+    """Ask the customer to authenticate, or refuse when nobody is there (docs.stripe.com/payments/3d-secure)."""
     if off_session:
         method = books.get("payment_method", intent["payment_method"])
         return decline(books, intent, method, OFF_SESSION)

@@ -14,7 +14,7 @@ class Answer:
 
 
 class StripeError(Exception):
-    """A refused request. `stored` says whether the refusal counts as executed, so that its idempotency key replays it."""
+    """A refused request. `stored`: it counts as executed, so its idempotency key replays it."""
 
     stored = True
 
@@ -40,13 +40,13 @@ class StripeError(Exception):
         return Answer(self.status, {"error": error | self.extra})
 
 
-class InvalidParams(StripeError):
-    """The parameters failed validation, so nothing ran (docs.stripe.com/api/idempotent_requests: no result is saved)."""
+class ParamsError(StripeError):
+    """Validation failed, nothing ran, no result is saved (docs.stripe.com/api/idempotent_requests)."""
 
     stored = False
 
 
-class NotAllowed(StripeError):
+class AccessError(StripeError):
     """No or a wrong API key (docs.stripe.com/api/authentication)."""
 
     stored = False
@@ -66,7 +66,7 @@ def unexpected_state(message: str, intent: JsonObject) -> StripeError:
 
 def key_used_otherwise(key: str) -> StripeError:
     """A key seen before with other parameters (docs.stripe.com/api/idempotent_requests)."""
-    error = InvalidParams(
+    error = ParamsError(
         "Keys for idempotent requests can only be used with the same parameters they were first used with."
         f" Try using a key other than '{key}' if you meant to execute a different request."
     )
@@ -76,7 +76,7 @@ def key_used_otherwise(key: str) -> StripeError:
 
 def key_in_use(key: str) -> StripeError:
     """A key whose first request is still running (docs.stripe.com/error-codes#idempotency-key-in-use)."""
-    error = InvalidParams(
+    error = ParamsError(
         "There is currently another in-progress request using this Idempotent Key"
         f" (that probably means you submitted twice, and the other request is still going through): {key}."
         " Please try again later.",
@@ -90,9 +90,9 @@ def key_in_use(key: str) -> StripeError:
 def server_trouble(status: int) -> StripeError:
     """What chaos answers instead of executing (docs.stripe.com/api/errors, docs.stripe.com/rate-limits)."""
     if status == 429:  # noqa: PLR2004 - Too Many Requests
-        return InvalidParams("Request rate limit exceeded.", code="rate_limit", status=status)
+        return ParamsError("Request rate limit exceeded.", code="rate_limit", status=status)
     if status == 409:  # noqa: PLR2004 - Conflict
-        return InvalidParams("This object cannot be accessed right now.", code="lock_timeout", status=status)
-    error = InvalidParams("An unknown error occurred", status=status)
+        return ParamsError("This object cannot be accessed right now.", code="lock_timeout", status=status)
+    error = ParamsError("An unknown error occurred", status=status)
     error.kind = "card_error" if status == 402 else "api_error"  # noqa: PLR2004 - Payment Required
     return error

@@ -4,7 +4,7 @@ import re
 from urllib.parse import parse_qsl
 
 from sandbox.provider import JsonObject
-from sandbox.stripe.errors import InvalidParams
+from sandbox.stripe.errors import ParamsError
 
 _KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
 _PART = re.compile(r"\[([^\[\]]*)\]")
@@ -12,12 +12,12 @@ _MOST_FIELDS = 1000
 
 
 def decode_form(encoded: bytes | str) -> JsonObject:
-    """The nested object behind a form body or a query string. Every leaf is a string. Raises `InvalidParams`."""
+    """The nested object behind a form body or a query string. Every leaf is a string. Raises `ParamsError`."""
     try:
         text = encoded.decode("utf-8") if isinstance(encoded, bytes) else encoded
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError as error:
-        raise InvalidParams("Invalid request: the parameters are not readable.") from error
+        raise ParamsError("Invalid request: the parameters are not readable.") from error
     result: JsonObject = {}
     for key, value in pairs:
         _put(result, key, value)
@@ -27,17 +27,17 @@ def decode_form(encoded: bytes | str) -> JsonObject:
 def _put(result: JsonObject, key: str, value: str) -> None:
     match = _KEY.match(key)
     if match is None:
-        raise InvalidParams(f"Invalid parameter name: {key}", param=key)
+        raise ParamsError(f"Invalid parameter name: {key}", param=key)
     path = [match[1], *_PART.findall(match[2])]
     place = result
     for part in path[:-1]:
         inner = place.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise InvalidParams(f"Invalid object: {key}", param=path[0])
+            raise ParamsError(f"Invalid object: {key}", param=path[0])
         place = inner
     last = path[-1] or str(len(place))
     if isinstance(place.get(last), dict):
-        raise InvalidParams(f"Invalid object: {key}", param=path[0])
+        raise ParamsError(f"Invalid object: {key}", param=path[0])
     place[last] = value
 
 

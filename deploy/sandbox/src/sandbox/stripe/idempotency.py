@@ -6,7 +6,7 @@ import sqlite3
 import time
 
 from sandbox.provider import JsonObject
-from sandbox.stripe.errors import Answer, InvalidParams, key_used_otherwise
+from sandbox.stripe.errors import Answer, ParamsError, key_used_otherwise
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS stripe_idempotency (
@@ -20,9 +20,9 @@ _LONGEST = 255
 
 
 def check_key(key: str) -> None:
-    """Refuse keys that are too long. Raises `InvalidParams`."""
+    """Refuse keys that are too long. Raises `ParamsError`."""
     if len(key) > _LONGEST:
-        raise InvalidParams(f"Idempotency keys must be at most {_LONGEST} characters long.", param="Idempotency-Key")
+        raise ParamsError(f"Idempotency keys must be at most {_LONGEST} characters long.", param="Idempotency-Key")
 
 
 def fingerprint(path: str, params: JsonObject) -> str:
@@ -32,7 +32,7 @@ def fingerprint(path: str, params: JsonObject) -> str:
 
 
 def recall(db: sqlite3.Connection, key: str, wanted: str) -> tuple[Answer, str] | None:
-    """The stored answer to a key and the id of the request that made it. Raises `StripeError` if the request differed."""
+    """A key's stored answer and the id of the request that made it. Raises `StripeError` if that one differed."""
     row = db.execute("SELECT * FROM stripe_idempotency WHERE key = ?", (key,)).fetchone()
     if row is None or row["created"] < time.time() - _REMEMBERED:
         return None

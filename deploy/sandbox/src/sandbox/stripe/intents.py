@@ -7,7 +7,7 @@ from sandbox.stripe import charging
 from sandbox.stripe.books import Books, now
 from sandbox.stripe.cards import OFF_SESSION
 from sandbox.stripe.currencies import check_amount, check_currency
-from sandbox.stripe.errors import Answer, InvalidParams, unexpected_state
+from sandbox.stripe.errors import Answer, ParamsError, unexpected_state
 from sandbox.stripe.methods import from_data, named_method
 from sandbox.stripe.objects import new_intent
 from sandbox.stripe.params import merged_metadata
@@ -15,36 +15,37 @@ from sandbox.stripe.params import merged_metadata
 _OPEN: Final = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action", "processing")
 _CHANGEABLE: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
 _COPIED: Final = (
-    "capture_method", "customer", "description", "receipt_email", "setup_future_usage", "shipping", "statement_descriptor",
-    "statement_descriptor_suffix", "transfer_group", "payment_method_types", "application_fee_amount", "transfer_data",
+    "capture_method", "customer", "description", "receipt_email", "setup_future_usage", "shipping",
+    "statement_descriptor", "statement_descriptor_suffix", "transfer_group", "payment_method_types",
+    "application_fee_amount", "transfer_data",
 )  # fmt: skip
 _ALWAYS_CHANGEABLE: Final = frozenset({"description", "metadata", "receipt_email", "shipping", "transfer_group"})
 
 
 def check_create(params: JsonObject) -> None:
-    """Validate what a new intent is asked for. Raises `InvalidParams`."""
+    """Validate what a new intent is asked for. Raises `ParamsError`."""
     params["currency"] = check_currency(params["currency"])
     check_amount(params["amount"], params["currency"])
     automatic = params.get("automatic_payment_methods") or {}
     if automatic.get("enabled") == "true" and params.get("payment_method_types"):
         message = "You may only specify one of these parameters: automatic_payment_methods, payment_method_types."
-        raise InvalidParams(message, code="parameters_exclusive", param="automatic_payment_methods")
+        raise ParamsError(message, code="parameters_exclusive", param="automatic_payment_methods")
     if not params.get("confirm") and (params.get("off_session") is not None or params.get("error_on_requires_action")):
         name = "off_session" if params.get("off_session") is not None else "error_on_requires_action"
-        raise InvalidParams(
+        raise ParamsError(
             f"The parameter {name} cannot be passed when creating a PaymentIntent unless confirm is set to true.",
             param=name,
         )
 
 
 def check_update(params: JsonObject) -> None:
-    """Validate an intent's changes as far as they do not depend on it. Raises `InvalidParams`."""
+    """Validate an intent's changes as far as they do not depend on it. Raises `ParamsError`."""
     if params.get("currency") is not None:
         params["currency"] = check_currency(params["currency"])
 
 
 def create(books: Books, params: JsonObject) -> Answer:
-    """POST /v1/payment_intents; with `confirm` also what confirming does (docs.stripe.com/api/payment_intents/create)."""
+    """POST /v1/payment_intents; with `confirm` confirmed at once (docs.stripe.com/api/payment_intents/create)."""
     intent = books.add(new_intent(params))
     _choose_method(books, intent, params)
     books.save(intent)
@@ -107,7 +108,7 @@ def cancel(books: Books, params: JsonObject, intent_id: str) -> Answer:
 
 
 def capture(books: Books, params: JsonObject, intent_id: str) -> Answer:
-    """POST /v1/payment_intents/:id/capture; what is not captured is released (docs.stripe.com/api/payment_intents/capture)."""
+    """POST /v1/payment_intents/:id/capture; the rest is released (docs.stripe.com/api/payment_intents/capture)."""
     intent = books.get("payment_intent", intent_id, "intent")
     if intent["status"] != "requires_capture":
         raise unexpected_state(
@@ -118,7 +119,7 @@ def capture(books: Books, params: JsonObject, intent_id: str) -> Answer:
     amount = params.get("amount_to_capture") or intent["amount_capturable"]
     if not 1 <= amount <= intent["amount_capturable"]:
         message = "The amount to capture must be positive and no more than the capturable amount."
-        raise InvalidParams(message, code="amount_too_large", param="amount_to_capture")
+        raise ParamsError(message, code="amount_too_large", param="amount_to_capture")
     charge = books.get("charge", intent["latest_charge"])
     charge |= {"captured": True, "amount_captured": amount}
     intent |= {"status": "succeeded", "amount_received": amount, "amount_capturable": 0}
@@ -135,8 +136,8 @@ def _confirm(books: Books, intent: JsonObject, params: JsonObject) -> Answer:
     if intent["payment_method"] is None:
         raise unexpected_state(
             "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the"
-            " PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment"
-            " method or ConfirmationToken.",
+            " PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a"
+            " payment method or ConfirmationToken.",
             intent,
         )
     if not charging.behaviour(books, intent["payment_method"]).authenticate:
@@ -161,7 +162,7 @@ def _choose_method(books: Books, intent: JsonObject, params: JsonObject) -> None
             f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent. Please attach a"
             f" PaymentMethod of one of the following types: {listed}."
         )
-        raise InvalidParams(message, code="payment_intent_invalid_parameter", param="payment_method")
+        raise ParamsError(message, code="payment_intent_invalid_parameter", param="payment_method")
     intent |= {"payment_method": method["id"], "status": "requires_confirmation", "next_action": None}
 
 

@@ -1,8 +1,11 @@
-"""Lists by cursor, newest first (docs.stripe.com/api/pagination), and expansion of ids (docs.stripe.com/api/expanding_objects)."""
+"""Lists by cursor, newest first, and ids expanded to their objects.
+
+Follows docs.stripe.com/api/pagination and docs.stripe.com/api/expanding_objects.
+"""
 
 from sandbox.provider import JsonObject
 from sandbox.stripe.books import Books
-from sandbox.stripe.errors import Answer, InvalidParams
+from sandbox.stripe.errors import Answer, ParamsError
 
 _DEFAULT_LIMIT, _LARGEST_LIMIT, _DEEPEST = 10, 100, 4
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -85,7 +88,7 @@ def _limit(params: JsonObject) -> int:
     if not 1 <= limit <= _LARGEST_LIMIT:
         bound = f"less than or equal to {_LARGEST_LIMIT}" if limit > 1 else "greater than or equal to 1"
         message = f"This value must be {bound} (it currently is '{limit}')."
-        raise InvalidParams(message, code="parameter_invalid_integer", param="limit")
+        raise ParamsError(message, code="parameter_invalid_integer", param="limit")
     return int(limit)
 
 
@@ -96,12 +99,12 @@ def _created(given: object, query: Query) -> None:
     for name, value in bounds:
         sign = _COMPARISONS.get(name) if name else "="
         if sign is None or not str(value).isdigit():
-            raise InvalidParams("Invalid timestamp range", param="created")
+            raise ParamsError("Invalid timestamp range", param="created")
         query.also(f"created {sign} ?", int(str(value)))
 
 
 def expand(books: Books, body: JsonObject, paths: list[str]) -> JsonObject:
-    """The answer with the named ids replaced by their objects. Raises `InvalidParams`."""
+    """The answer with the named ids replaced by their objects. Raises `ParamsError`."""
     for path in paths:
         _expand(books, body, path.split(".")[:_DEEPEST], path)
     return body
@@ -119,6 +122,6 @@ def _expand(books: Books, thing: JsonObject, names: list[str], path: str) -> Non
     if isinstance(value, str) and name in _EXPANDABLE:
         thing[name] = value = books.get(_EXPANDABLE[name], value)
     elif value is None and name not in _EXPANDABLE and name not in _EMPTY_HERE:
-        raise InvalidParams(f"This property cannot be expanded ({path}).", param="expand")
+        raise ParamsError(f"This property cannot be expanded ({path}).", param="expand")
     if isinstance(value, dict):
         _expand(books, value, rest, path)

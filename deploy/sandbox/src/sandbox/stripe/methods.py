@@ -3,7 +3,7 @@
 from sandbox.provider import JsonObject
 from sandbox.stripe.books import Books
 from sandbox.stripe.cards import WRONG_NUMBER, Method, is_card_number, named, numbered
-from sandbox.stripe.errors import Answer, InvalidParams, StripeError
+from sandbox.stripe.errors import Answer, ParamsError, StripeError
 from sandbox.stripe.objects import new_method
 
 
@@ -23,10 +23,10 @@ def named_method(books: Books, name: str) -> JsonObject:
 def from_data(books: Books, data: JsonObject) -> JsonObject:
     """A PaymentMethod from `payment_method_data`. Raises `StripeError`."""
     if data.get("type") != "card":
-        raise InvalidParams("Only cards can be given as data; use a test bank account by its name.", param="type")
+        raise ParamsError("Only cards can be given as data; use a test bank account by its name.", param="type")
     card = data.get("card")
     if not isinstance(card, dict):
-        raise InvalidParams("Missing required param: card.", code="parameter_missing", param="card")
+        raise ParamsError("Missing required param: card.", code="parameter_missing", param="card")
     billing = data.get("billing_details")
     method = _from_card(card)
     return books.add(new_method(method, billing if isinstance(billing, dict) else None), method.number)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sandbox.provider import JsonObject
-from sandbox.stripe.errors import InvalidParams
+from sandbox.stripe.errors import ParamsError
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _MOST_KEYS, _LONGEST_KEY, _LONGEST_VALUE = 50, 40, 500  # docs.stripe.com/api/metadata
@@ -40,14 +40,14 @@ Schema = Mapping[str, Field]
 
 
 def read(schema: Schema, given: JsonObject) -> JsonObject:
-    """The given parameters as values of their kinds; an empty string means unset and becomes None. Raises `InvalidParams`."""
+    """The parameters as values of their kinds; an empty string means unset: None. Raises `ParamsError`."""
     unknown = [name for name in given if name not in schema]
     if unknown:
         message = f"Received unknown parameter{'s' if unknown[1:] else ''}: {', '.join(unknown)}"
-        raise InvalidParams(message, code="parameter_unknown", param=unknown[0])
+        raise ParamsError(message, code="parameter_unknown", param=unknown[0])
     for name, field in schema.items():
         if field.required and name not in given:
-            raise InvalidParams(f"Missing required param: {name}.", code="parameter_missing", param=name)
+            raise ParamsError(f"Missing required param: {name}.", code="parameter_missing", param=name)
     return {name: _value(name, schema[name], value) for name, value in given.items()}
 
 
@@ -56,37 +56,38 @@ def _value(name: str, field: Field, value: object) -> object:
         if field.required:
             message = (
                 f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset a parameter;"
-                f" however '{name}' cannot be unset. You should remove '{name}' from your request or supply a non-empty value."
+                f" however '{name}' cannot be unset. You should remove '{name}' from your request or supply a non-empty"
+                " value."
             )
-            raise InvalidParams(message, code="parameter_invalid_empty", param=name)
+            raise ParamsError(message, code="parameter_invalid_empty", param=name)
         return {} if field.kind is Kind.METADATA else None
     return _READERS[field.kind](name, field, value)
 
 
 def _text(name: str, field: Field, value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidParams(f"Invalid string: {name}", param=name)
+        raise ParamsError(f"Invalid string: {name}", param=name)
     if field.choices and value not in field.choices:
         listed = ", ".join(field.choices[:-1]) + f", or {field.choices[-1]}"
-        raise InvalidParams(f"Invalid {name}: must be one of {listed}", param=name)
+        raise ParamsError(f"Invalid {name}: must be one of {listed}", param=name)
     return value
 
 
 def _integer(name: str, _field: Field, value: object) -> int:
     if not isinstance(value, str) or not _INTEGER.fullmatch(value):
-        raise InvalidParams(f"Invalid integer: {value}", code="parameter_invalid_integer", param=name)
+        raise ParamsError(f"Invalid integer: {value}", code="parameter_invalid_integer", param=name)
     return int(value)
 
 
 def _boolean(name: str, _field: Field, value: object) -> bool:
     if value not in {"true", "false", "True", "False", "1", "0"}:
-        raise InvalidParams(f"Invalid boolean: {value}", param=name)
+        raise ParamsError(f"Invalid boolean: {value}", param=name)
     return value in {"true", "True", "1"}
 
 
 def _list(name: str, _field: Field, value: object) -> list[object]:
     if not isinstance(value, list):
-        raise InvalidParams("Invalid array", param=name)
+        raise ParamsError("Invalid array", param=name)
     return value
 
 
@@ -94,21 +95,19 @@ def _object(name: str, _field: Field, value: object) -> JsonObject:
     if isinstance(value, list):
         return {str(index): item for index, item in enumerate(value)}
     if not isinstance(value, dict):
-        raise InvalidParams("Invalid object", param=name)
+        raise ParamsError("Invalid object", param=name)
     return value
 
 
 def _metadata(name: str, field: Field, value: object) -> JsonObject:
     pairs = _object(name, field, value)
     if len(pairs) > _MOST_KEYS:
-        raise InvalidParams(f"Metadata can have up to {_MOST_KEYS} keys.", param=name)
+        raise ParamsError(f"Metadata can have up to {_MOST_KEYS} keys.", param=name)
     for key, text in pairs.items():
         if len(key) > _LONGEST_KEY:
-            raise InvalidParams(f"Metadata keys can be up to {_LONGEST_KEY} characters long.", param=f"{name}[{key}]")
+            raise ParamsError(f"Metadata keys can be up to {_LONGEST_KEY} characters long.", param=f"{name}[{key}]")
         if not isinstance(text, str) or len(text) > _LONGEST_VALUE:
-            raise InvalidParams(
-                f"Metadata values can be up to {_LONGEST_VALUE} characters long.", param=f"{name}[{key}]"
-            )
+            raise ParamsError(f"Metadata values can be up to {_LONGEST_VALUE} characters long.", param=f"{name}[{key}]")
     return pairs
 
 

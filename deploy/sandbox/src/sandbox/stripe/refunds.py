@@ -5,20 +5,20 @@ from sandbox.stripe import charging
 from sandbox.stripe.books import Books
 from sandbox.stripe.cards import Refunding
 from sandbox.stripe.currencies import show
-from sandbox.stripe.errors import Answer, InvalidParams, StripeError
+from sandbox.stripe.errors import Answer, ParamsError, StripeError
 from sandbox.stripe.objects import new_refund
 from sandbox.stripe.params import merged_metadata
 
 
 def check_create(params: JsonObject) -> None:
-    """Validate what does not depend on the charge. Raises `InvalidParams`."""
+    """Validate what does not depend on the charge. Raises `ParamsError`."""
     if params.get("charge") is None and params.get("payment_intent") is None:
         message = "One of the following params should be provided for this request: payment_intent or charge."
-        raise InvalidParams(message, code="parameter_missing", param="payment_intent")
+        raise ParamsError(message, code="parameter_missing", param="payment_intent")
     amount = params.get("amount")
     if amount is not None and amount < 1:
         message = "This value must be greater than or equal to 1."
-        raise InvalidParams(message, code="parameter_invalid_integer", param="amount")
+        raise ParamsError(message, code="parameter_invalid_integer", param="amount")
 
 
 def create(books: Books, params: JsonObject) -> Answer:
@@ -37,7 +37,7 @@ def create(books: Books, params: JsonObject) -> Answer:
     status = "pending" if how is Refunding.PENDING else "succeeded"
     refund = books.add(new_refund(charge, {**params, "amount": amount}, status))
     _move(books, charge, amount)
-    # Both are told of every refund since 2024-10-28 (docs.stripe.com/changelog/acacia/2024-10-28/refund-webhook-update).
+    # Both, for every refund: docs.stripe.com/changelog/acacia/2024-10-28/refund-webhook-update.
     books.tell("refund.created", refund)
     books.tell("charge.refunded", charge)
     if how is not Refunding.AT_ONCE:

@@ -13,8 +13,9 @@ _DESCRIBING: Final = {
     "description": TEXT, "excluded_payment_method_types": LIST, "hooks": OBJECT, "metadata": METADATA,
     "payment_details": OBJECT, "payment_method": TEXT, "payment_method_configuration": TEXT,
     "payment_method_data": OBJECT, "payment_method_options": OBJECT, "payment_method_types": LIST,
-    "allowed_payment_method_types": LIST, "receipt_email": TEXT, "setup_future_usage": _FUTURE_USAGE, "shipping": OBJECT,
-    "statement_descriptor": TEXT, "statement_descriptor_suffix": TEXT, "transfer_data": OBJECT, "transfer_group": TEXT,
+    "allowed_payment_method_types": LIST, "receipt_email": TEXT, "setup_future_usage": _FUTURE_USAGE,
+    "shipping": OBJECT, "statement_descriptor": TEXT, "statement_descriptor_suffix": TEXT,
+    "transfer_data": OBJECT, "transfer_group": TEXT,
 }  # fmt: skip
 _CONFIRMING: Final = {
     "confirmation_token": TEXT, "error_on_requires_action": BOOLEAN, "mandate": TEXT, "mandate_data": OBJECT,
@@ -42,7 +43,8 @@ INTENT_CAPTURE: Final = {
     "statement_descriptor_suffix": TEXT, "transfer_data": OBJECT, **_EXPAND,
 }  # fmt: skip
 INTENT_CANCEL: Final = {
-    "cancellation_reason": Field(Kind.TEXT, ("duplicate", "fraudulent", "requested_by_customer", "abandoned")), **_EXPAND,
+    "cancellation_reason": Field(Kind.TEXT, ("duplicate", "fraudulent", "requested_by_customer", "abandoned")),
+    **_EXPAND,
 }  # fmt: skip
 INTENT_RETRIEVE: Final = {"client_secret": TEXT, **_EXPAND}
 INTENT_LIST: Final = {"customer": TEXT, "customer_account": TEXT, **_PAGE}
@@ -52,8 +54,9 @@ CHARGE_LIST: Final = {"customer": TEXT, "payment_intent": TEXT, "transfer_group"
 EVENT_LIST: Final = {"delivery_success": BOOLEAN, "type": TEXT, "types": LIST, **_PAGE}
 
 REFUND_CREATE: Final = {
-    "amount": INTEGER, "charge": TEXT, "currency": TEXT, "customer": TEXT, "instructions_email": TEXT, "metadata": METADATA,
-    "origin": TEXT, "payment_intent": TEXT, "reason": Field(Kind.TEXT, ("duplicate", "fraudulent", "requested_by_customer")),
+    "amount": INTEGER, "charge": TEXT, "currency": TEXT, "customer": TEXT, "instructions_email": TEXT,
+    "metadata": METADATA, "origin": TEXT, "payment_intent": TEXT,
+    "reason": Field(Kind.TEXT, ("duplicate", "fraudulent", "requested_by_customer")),
     "refund_application_fee": BOOLEAN, "reverse_transfer": BOOLEAN, **_EXPAND,
 }  # fmt: skip
 REFUND_UPDATE: Final = {"metadata": METADATA, **_EXPAND}
