@@ -1,0 +1,1 @@
+"""Souk auth: users, credentials, sessions and signing keys."""

@@ -1,0 +1,99 @@
+"""Auth's own variables: how long tokens, sessions and keys live, how hard passwords are hashed, and the first admin."""
+
+from datetime import timedelta
+from typing import Annotated, ClassVar, Final, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from auth.domain import LONGEST_ACCESS, KeyPolicy, SessionPolicy, normal_password, weakness
+from auth.passwords import Profile
+from common.http.fields import Email
+from common.settings import Duration, ServiceSettings
+
+JWKS_MAX_AGE: Final = timedelta(seconds=60)
+_ADMIN_PASSWORD_IN_PRODUCTION = 12
+_PLACEHOLDERS = ("change-me", "change_me", "changeme", "changeit", "password", "example", "placeholder", "souk-admin")
+_INSTANT, _SHORTEST_GOOD_KEY = timedelta(0), timedelta(days=1)
+
+
+class AuthSettings(ServiceSettings):
+    """What the auth service reads."""
+
+    service: ClassVar[str] = "auth"
+
+    access_lifetime: Annotated[Duration, Field(alias="ACCESS_TOKEN_LIFETIME", gt=_INSTANT, le=LONGEST_ACCESS)] = (
+        LONGEST_ACCESS
+    )
+    refresh_idle: Annotated[Duration, Field(alias="REFRESH_IDLE", gt=_INSTANT)] = timedelta(days=14)
+    refresh_lifetime: Annotated[Duration, Field(alias="REFRESH_LIFETIME", gt=_INSTANT, le=timedelta(days=90))] = (
+        timedelta(days=30)
+    )
+    refresh_grace: Annotated[Duration, Field(alias="REFRESH_GRACE", ge=_INSTANT, le=timedelta(seconds=60))] = timedelta(
+        seconds=10
+    )
+    key_lifetime: Annotated[Duration, Field(alias="SIGNING_KEY_LIFETIME", gt=_INSTANT)] = timedelta(days=30)
+    argon2_profile: Annotated[Profile, Field(alias="ARGON2_PROFILE")] = "standard"
+    admin_email: Annotated[Email | None, Field(alias="ADMIN_EMAIL")] = None
+    admin_password: Annotated[SecretStr | None, Field(alias="ADMIN_PASSWORD")] = None
+
+    @property
+    def sessions(self) -> SessionPolicy:
+        """How long sessions live."""
+        return SessionPolicy(self.refresh_idle, self.refresh_lifetime, self.refresh_grace)
+
+    @property
+    def keys(self) -> KeyPolicy:
+        """How long keys sign; a new one is public for a refresh, and a cached answer, before it does."""
+        return KeyPolicy(self.key_lifetime, self.jwks_refresh + JWKS_MAX_AGE)
+
+    @property
+    def first_admin(self) -> tuple[str, str] | None:
+        """The address and password of the admin to make at the first start."""
+        if self.admin_email is None or self.admin_password is None:
+            return None
+        return self.admin_email, normal_password(self.admin_password.get_secret_value())
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.key_lifetime < self.jwks_refresh:
+            message = "SIGNING_KEY_LIFETIME must not be shorter than JWKS_REFRESH: services would not know the new key."
+            raise ValueError(message)
+        if self.refresh_idle > self.refresh_lifetime:
+            message = "REFRESH_IDLE must not be longer than REFRESH_LIFETIME."
+            raise ValueError(message)
+        self._check_admin()
+        return self
+
+    def _check_admin(self) -> None:
+        if (self.admin_email is None) != (self.admin_password is None):
+            missing = "ADMIN_PASSWORD" if self.admin_password is None else "ADMIN_EMAIL"
+            message = f"{missing} is missing: give both ADMIN_EMAIL and ADMIN_PASSWORD, or neither."
+            raise ValueError(message)
+        if not self.first_admin:
+            return
+        email, password = self.first_admin
+        if weak := weakness(password, email):
+            message = f"ADMIN_PASSWORD cannot be used: {weak.sentence}."
+            raise ValueError(message)
+        if self.environment == "production":
+            self._check_admin_in_production(password)
+
+    def _check_admin_in_production(self, password: str) -> None:
+        if len(password) < _ADMIN_PASSWORD_IN_PRODUCTION:
+            message = f"ADMIN_PASSWORD must have at least {_ADMIN_PASSWORD_IN_PRODUCTION} characters in production."
+            raise ValueError(message)
+        if any(placeholder in password.casefold() for placeholder in _PLACEHOLDERS):
+            message = "ADMIN_PASSWORD must not be a default in production: choose one that nobody can guess."
+            raise ValueError(message)
+
+    def _production(self) -> None:
+        super()._production()
+        if self.argon2_profile != "standard":
+            message = "ARGON2_PROFILE must be standard in production: light hashes are for tests."
+            raise ValueError(message)
+        if self.key_lifetime < _SHORTEST_GOOD_KEY:
+            message = "SIGNING_KEY_LIFETIME must be at least 1d in production."
+            raise ValueError(message)
+        if self.access_lifetime < timedelta(minutes=1) or self.refresh_idle < timedelta(minutes=10):
+            message = "ACCESS_TOKEN_LIFETIME must be at least 1m and REFRESH_IDLE at least 10m in production."
+            raise ValueError(message)
