@@ -1,0 +1,1 @@
+"""Orders: what somebody wants to buy, at which price, and what became of it."""

@@ -1,0 +1,108 @@
+"""What orders hears, and what it does then."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.contracts.catalog import (
+    DeliveryGranted,
+    ProductArchived,
+    ProductCreated,
+    ProductUpdated,
+    StockRejected,
+    StockReserved,
+)
+from common.contracts.payments import (
+    PaymentCancelled,
+    PaymentFailed,
+    PaymentMismatched,
+    PaymentOpened,
+    PaymentProcessing,
+    PaymentSucceeded,
+    RefundSucceeded,
+)
+from common.errors import NotYet
+from common.inbox import EventRouter
+from orders.actions import ending, paying, products
+
+events = EventRouter("orders")
+
+
+@events.on_many(ProductCreated)
+async def keep_new_products(facts: Sequence[ProductCreated], session: AsyncSession) -> None:
+    """A product can be bought as soon as its copy is here."""
+    await products.keep_products(session, facts)
+
+
+@events.on_many(ProductUpdated)
+async def keep_changed_products(facts: Sequence[ProductUpdated], session: AsyncSession) -> None:
+    """New orders are priced from the newest copy; placed ones keep their prices."""
+    await products.keep_products(session, facts)
+
+
+@events.on(ProductArchived)
+async def stop_selling(event: ProductArchived, session: AsyncSession) -> None:
+    """An archived product cannot be ordered any more."""
+    if not await products.stop_selling(session, event):
+        message = f"product {event.product_id}"
+        raise NotYet(message)
+
+
+@events.on(StockReserved)
+async def request_payment(event: StockReserved, session: AsyncSession) -> None:
+    """What is set aside may be paid."""
+    await paying.request_payment(session, event.order_id)
+
+
+@events.on(StockRejected)
+async def refuse_for_stock(event: StockRejected, session: AsyncSession) -> None:
+    """What cannot be had ends the order, or gives the money back."""
+    await paying.refuse_for_stock(session, event)
+
+
+@events.on(PaymentOpened)
+async def note_opened(event: PaymentOpened, session: AsyncSession) -> None:
+    """The buyer's client gets what it needs to pay."""
+    await paying.note_opened(session, event)
+
+
+@events.on(PaymentProcessing)
+async def note_processing(event: PaymentProcessing, session: AsyncSession) -> None:
+    """A bank that takes its time suspends the expiry."""
+    await paying.note_processing(session, event)
+
+
+@events.on(PaymentFailed)
+async def note_failed(event: PaymentFailed, session: AsyncSession) -> None:
+    """A declined try leaves the order payable."""
+    await paying.note_failed(session, event)
+
+
+@events.on(PaymentSucceeded)
+async def mark_paid(event: PaymentSucceeded, session: AsyncSession) -> None:
+    """Captured money pays the order."""
+    await paying.mark_paid(session, event)
+
+
+@events.on(PaymentCancelled)
+async def finish_closing(event: PaymentCancelled, session: AsyncSession) -> None:
+    """Only when no money can come any more does an order end unpaid."""
+    await paying.finish_closing(session, event)
+
+
+@events.on(PaymentMismatched)
+async def cancel_mismatched(event: PaymentMismatched, session: AsyncSession) -> None:
+    """Money of another amount never pays an order."""
+    await paying.cancel_mismatched(session, event)
+
+
+@events.on(RefundSucceeded)
+async def note_refunded(event: RefundSucceeded, session: AsyncSession) -> None:
+    """Money given back takes the lines back."""
+    await ending.note_refunded(session, event)
+
+
+@events.on(DeliveryGranted)
+async def note_delivered(event: DeliveryGranted, session: AsyncSession) -> None:
+    """The last delivered line fulfils the order."""
+    await ending.note_delivered(session, event.order_id, event.line_id)

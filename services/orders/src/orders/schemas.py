@@ -1,0 +1,154 @@
+"""The JSON of orders' API."""
+
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from common.http import Page
+from common.http.fields import Id, Line, Metadata, MoneyIn, MoneyOut, Quantity, Strict, TimeOut
+from common.money import Money
+from orders.domain import PaymentStatus, Status
+from orders.models import Line as LineRow
+from orders.models import Order
+
+_MOST_LINES = 100
+
+
+class ItemIn(Strict):
+    """A product and how many of it."""
+
+    product_id: Id
+    quantity: Quantity
+
+
+class PaymentIn(Strict):
+    """How the buyer wants to pay."""
+
+    provider: Literal["stripe", "razorpay"]
+    flow: Literal["intent", "checkout"] = "intent"
+
+
+class PlaceOrder(Strict):
+    """What to buy; prices come from the catalogue, `expected_total` guards against a change since they were shown."""
+
+    items: Annotated[list[ItemIn], Field(min_length=1, max_length=_MOST_LINES)]
+    payment: PaymentIn
+    expected_total: MoneyIn | None = None
+    metadata: Metadata = {}
+
+    @model_validator(mode="after")
+    def _sums_fit(self) -> Self:
+        if any(quantity > 10_000 for quantity in self.quantities().values()):
+            raise PydanticCustomError("quantity", "at most 10000 pieces of one product")
+        return self
+
+    def quantities(self) -> dict[UUID, int]:
+        """Return the quantity of each product, lines of the same product added up."""
+        summed: dict[UUID, int] = {}
+        for item in self.items:
+            summed[item.product_id] = summed.get(item.product_id, 0) + item.quantity
+        return summed
+
+
+class Ship(Strict):
+    """Shipping the physical lines."""
+
+    tracking: Annotated[Line, Field(min_length=1, max_length=200)] | None = None
+
+
+class OrdersPage(Page):
+    """Which orders to list."""
+
+    status: Status | None = None
+
+
+class LineOut(BaseModel):
+    """A line with its frozen price."""
+
+    id: UUID
+    product_id: UUID
+    kind: str
+    name: str
+    quantity: int
+    unit_price: MoneyOut
+    total: MoneyOut
+    delivered_at: TimeOut | None
+
+    @classmethod
+    def of(cls, line: LineRow, currency: str) -> Self:
+        """Return a line as JSON."""
+        price = Money(line.unit_price, currency)
+        return cls(
+            id=line.id,
+            product_id=line.product_id,
+            kind=line.kind,
+            name=line.name,
+            quantity=line.quantity,
+            unit_price=MoneyOut.of(price),
+            total=MoneyOut.of(price.times(line.quantity)),
+            delivered_at=line.delivered_at,
+        )
+
+
+class PaymentOut(BaseModel):
+    """The current payment attempt; `client_secret` only for the buyer."""
+
+    id: UUID
+    attempt: int
+    provider: str
+    flow: str
+    status: str
+    client_secret: str | None = None
+    checkout_url: str | None = None
+
+
+class OrderOut(BaseModel):
+    """An order as it stands."""
+
+    model_config = ConfigDict(json_schema_extra={"description": "An order as it stands."})
+
+    id: UUID
+    number: str
+    status: Status
+    payment_status: PaymentStatus
+    reason: str | None
+    total: MoneyOut
+    items: list[LineOut]
+    payment: PaymentOut | None
+    expires_at: TimeOut
+    metadata: dict[str, str]
+    created_at: TimeOut
+
+    @classmethod
+    def of(cls, order: Order, client_secret: str | None = None) -> Self:
+        """Return an order as JSON, with the opened secret for its owner."""
+        fields: dict[str, Any] = {
+            "id": order.id,
+            "number": order.number,
+            "status": order.status,
+            "payment_status": order.payment_status,
+            "reason": order.end_reason,
+            "total": MoneyOut.of(order.price),
+            "items": [LineOut.of(line, order.currency) for line in order.lines],
+            "payment": _payment(order, client_secret),
+            "expires_at": order.expires_at,
+            "metadata": order.details,
+            "created_at": order.created_at,
+        }
+        return cls(**fields)
+
+
+def _payment(order: Order, client_secret: str | None) -> PaymentOut | None:
+    if order.payment_id is None:
+        return None
+    return PaymentOut(
+        id=order.payment_id,
+        attempt=order.attempt,
+        provider=order.provider,
+        flow=order.flow,
+        status=order.payment_state or "intended",
+        client_secret=client_secret,
+        checkout_url=order.checkout_url,
+    )
