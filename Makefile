@@ -92,6 +92,7 @@ pass() { value=$$3; test -n "$$value" || value=$$(pip_says $$2); test -z "$$valu
 test -n "$$UV_DEFAULT_INDEX$$UV_INDEX_URL" || pass UV_DEFAULT_INDEX index-url "$$PIP_INDEX_URL"; \
 test -n "$$UV_INDEX$$UV_EXTRA_INDEX_URL" || pass UV_INDEX extra-index-url "$$PIP_EXTRA_INDEX_URL"; \
 test -n "$$UV_FIND_LINKS" || pass UV_FIND_LINKS find-links "$$PIP_FIND_LINKS"; \
+UV_FIND_LINKS=$$(echo $$UV_FIND_LINKS | tr ' ' ','); \
 test -n "$$SSL_CERT_FILE" || pass SSL_CERT_FILE cert "$$PIP_CERT"; \
 export UV_PYTHON_DOWNLOADS=never UV_INDEX_STRATEGY="$${UV_INDEX_STRATEGY:-unsafe-best-match}"; \
 uv=$$(command -v uv || echo "$(CURDIR)/$(OWN_UV)/bin/uv")
