@@ -1,0 +1,1 @@
+"""Souk's notifier service."""
