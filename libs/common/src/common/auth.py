@@ -50,6 +50,7 @@ class Keyring:
 
     def __init__(self) -> None:
         self._keys: dict[str, jwt.PyJWK] = {}
+        self._given: dict[str, dict[str, Any]] = {}
         self._seen: OrderedDict[str, Principal] = OrderedDict()
 
     @property
@@ -58,11 +59,17 @@ class Keyring:
         return bool(self._keys)
 
     def replace(self, jwks: Mapping[str, Any]) -> None:
-        """Use this key set from now on; a token of a key that left is refused at once."""
-        keys = {key["kid"]: jwt.PyJWK(key) for key in jwks["keys"] if key.get("kty") == "OKP"}
-        if keys.keys() != self._keys.keys():
+        """Use this key set from now on; a token of a key that left is refused at once.
+
+        Raises ValueError for a set without keys, and keeps the one it has.
+        """
+        given = {key["kid"]: dict(key) for key in jwks["keys"] if key.get("kty") == "OKP"}
+        if not given:
+            raise ValueError("this key set has no key to verify with")
+        keys = {kid: jwt.PyJWK(key) for kid, key in given.items()}
+        if given != self._given:
             self._seen.clear()
-        self._keys = keys
+        self._given, self._keys = given, keys
 
     def verify(self, token: str) -> Principal:
         """Return who the token speaks for; raises Unauthenticated (RFC 9068, RFC 8725)."""
@@ -71,7 +78,7 @@ class Keyring:
             return known
         try:
             principal = self._decode(token)
-        except (jwt.PyJWTError, KeyError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise Unauthenticated from error
         self._seen[token] = principal
         if len(self._seen) > _REMEMBERED:
@@ -88,7 +95,8 @@ class Keyring:
             algorithms=["EdDSA"],
             audience=AUDIENCE,
             issuer=ISSUER,
-            options={"require": ["exp", "iat", "sub", "aud", "iss"]},
+            # `iat` is no limit (RFC 7519): clocks of two machines may differ by more than a token just made is old
+            options={"require": ["exp", "iat", "sub", "aud", "iss"], "verify_iat": False},
         )
         return Principal(UUID(claims["sub"]), frozenset(claims["roles"]), int(claims["exp"]))
 
@@ -109,7 +117,7 @@ async def principal(request: Request) -> Principal:
 CurrentUser = Annotated[Principal, Depends(principal)]
 
 
-def require(*roles: str) -> Any:
+def require(*roles: str) -> Any:  # noqa: ANN401 - FastAPI types it so
     """Return the dependency that lets only these roles in: `admin: Annotated[Principal, require("admin")]`."""
 
     async def check(user: CurrentUser) -> Principal:

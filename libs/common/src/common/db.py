@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session
+from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session, SessionTransaction
 
 from common.wakeups import Waker
 
@@ -53,7 +53,7 @@ class EnumText(TypeDecorator[StrEnum]):
         super().__init__()
         self.kind = kind
 
-    def process_result_value(self, value: str | None, dialect: object) -> StrEnum | None:
+    def process_result_value(self, value: str | None, _dialect: object) -> StrEnum | None:
         """Return the member a stored text stands for."""
         return None if value is None else self.kind(value)
 
@@ -86,13 +86,18 @@ class Database:
             try:
                 await asyncio.shield(commit)
             except asyncio.CancelledError:
-                await asyncio.wait([commit])
+                while not commit.done():
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([commit])
+                if not commit.cancelled():
+                    commit.exception()
                 raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Give a session for queries; nothing it does is kept."""
         async with self._sessions() as session:
+            del session.info["source"]
             yield session
 
     async def close(self) -> None:
@@ -127,7 +132,7 @@ def open_database(
     return Database(engine, service, waker or Waker())
 
 
-def _refuse_closed(connection: Any, *_: object) -> None:
+def _refuse_closed(connection: Any, *_: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapter
     # A restart of the server closes every pooled connection; the pool opens another when it is told so.
     if connection.driver_connection.is_closed():
         raise DisconnectionError
@@ -157,7 +162,10 @@ def wake_after_commit(session: AsyncSession, *topics: str) -> None:
 
 
 class UnitOfWork(Session):
-    """The session under every AsyncSession: events are written just before the commit, wake-ups sent just after."""
+    """The session under every AsyncSession: events are written just before the commit, wake-ups sent just after.
+
+    A savepoint that is rolled back takes with it only what was told since it began.
+    """
 
 
 _INSERT_EVENTS = """
@@ -168,6 +176,8 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::boo
 
 @event.listens_for(UnitOfWork, "before_commit")
 def _write_events(session: Session) -> None:
+    if session.in_nested_transaction():
+        return
     rows = session.info.pop("outgoing", None)
     if rows:
         session.flush()
@@ -177,12 +187,27 @@ def _write_events(session: Session) -> None:
 
 @event.listens_for(UnitOfWork, "after_commit")
 def _wake_others(session: Session) -> None:
-    topics = session.info.pop("wakes", None)
+    topics = None if session.in_nested_transaction() else session.info.pop("wakes", None)
     if topics:
         session.info["waker"].wake(topics)
 
 
 @event.listens_for(UnitOfWork, "after_rollback")
 def _forget(session: Session) -> None:
+    if session.in_nested_transaction():
+        del session.info.get("outgoing", [])[session.info["savepoints"][-1] :]
+        return
     session.info.pop("outgoing", None)
     session.info.pop("wakes", None)
+
+
+@event.listens_for(UnitOfWork, "after_transaction_create")
+def _mark_savepoint(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.nested:
+        session.info.setdefault("savepoints", []).append(len(session.info.get("outgoing", ())))
+
+
+@event.listens_for(UnitOfWork, "after_transaction_end")
+def _unmark_savepoint(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.nested:
+        session.info["savepoints"].pop()

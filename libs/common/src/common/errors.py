@@ -6,7 +6,7 @@ from typing import ClassVar
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - its name is the public word
     """Something went wrong."""
 
     # The docstring is the public sentence (RFC 9457 `detail`), the class name in snake case the `code`,

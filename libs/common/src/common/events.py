@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, cast, get_args
 from uuid import UUID
 
 import orjson
@@ -11,6 +11,9 @@ from uuid_utils.compat import uuid7
 
 Lane = Literal["live", "bulk"]
 Channel = Literal["API", "WEBHOOK", "SYSTEM"]
+_CHANNELS = frozenset(get_args(Channel))
+_LONGEST_ATTRIBUTE = 500
+_LARGEST_SEQUENCE = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Event(BaseModel):
     _trace: Trace | None = PrivateAttr(default=None)
 
     def __init_subclass__(
-        cls, *, wire: str = "", subject: str = "", partition: str = "", heard: bool = True, **options: Any
+        cls, *, wire: str = "", subject: str = "", partition: str = "", heard: bool = True, **options: Any  # noqa: ANN401 - passed on
     ) -> None:
         super().__init_subclass__(**options)
         cls.wire, cls.subject_field, cls.partition_field, cls.heard = wire, subject, partition or subject, heard
@@ -58,7 +61,6 @@ class Event(BaseModel):
         """What relates this fact to its neighbours: an order's id for all that concerns an order."""
         return str(getattr(self, self.partition_field))
 
-
     @property
     def trace(self) -> Trace | None:
         """The trace of the envelope it came in; None for a fact just made."""
@@ -68,7 +70,7 @@ class Event(BaseModel):
     def received(cls, envelope: "Envelope") -> Self:
         """Read the fact an envelope carries; raises pydantic's ValidationError when the data is not of this type."""
         fact = cls.model_validate(envelope.data)
-        fact._trace = envelope.trace()
+        fact._trace = envelope.trace()  # noqa: SLF001 - its own class
         return fact
 
 
@@ -120,9 +122,7 @@ class Envelope:
 
     def trace(self) -> Trace:
         """Return the trace that facts caused by this one carry on."""
-        return Trace(
-            self.correlationid, str(self.id), self.channel, self.authtype, self.authid, self.traceparent
-        )
+        return Trace(self.correlationid, str(self.id), self.channel, self.authtype, self.authid, self.traceparent)
 
     @classmethod
     def parse(cls, body: bytes) -> "Envelope":
@@ -134,19 +134,19 @@ class Envelope:
                 type=_text(raw["type"]),
                 source=_text(raw["source"]),
                 subject=_text(raw.get("subject", "")),
-                time=datetime.fromisoformat(raw["time"]) if "time" in raw else datetime.now(UTC),
+                time=_time(raw["time"]) if "time" in raw else datetime.now(UTC),
                 data=_object(raw["data"]),
                 correlationid=_text(raw.get("correlationid", "")),
-                causationid=raw.get("causationid"),
+                causationid=_text_or_none(raw.get("causationid")),
                 partitionkey=_text(raw.get("partitionkey") or raw.get("subject", "")),
-                sequence=int(raw["sequence"]) if "sequence" in raw else None,
-                channel=raw.get("channel", "SYSTEM"),
-                authtype=raw.get("authtype", "system"),
-                authid=raw.get("authid"),
-                traceparent=raw.get("traceparent"),
-                dataschema=raw.get("dataschema", ""),
+                sequence=_sequence(raw["sequence"]) if "sequence" in raw else None,
+                channel=_channel(raw.get("channel", "SYSTEM")),
+                authtype=_text(raw.get("authtype", "system")),
+                authid=_text_or_none(raw.get("authid")),
+                traceparent=_text_or_none(raw.get("traceparent")),
+                dataschema=_text(raw.get("dataschema", "")),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             message = f"no CloudEvents envelope: {type(error).__name__}"
             raise Unreadable(message) from error
 
@@ -162,9 +162,34 @@ def new_id() -> UUID:
 
 
 def _text(value: object) -> str:
+    # What PostgreSQL's text and indexes cannot hold could never be stored, and would block its queue for ever.
     if not isinstance(value, str):
         raise TypeError
+    if "\x00" in value or len(value) > _LONGEST_ATTRIBUTE:
+        raise ValueError
     return value
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _time(value: object) -> datetime:
+    moment = datetime.fromisoformat(_text(value))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _sequence(value: object) -> int:
+    number = int(_text(value))
+    if not 0 <= number <= _LARGEST_SEQUENCE:
+        raise ValueError
+    return number
+
+
+def _channel(value: object) -> Channel:
+    if value not in _CHANNELS:
+        raise ValueError
+    return cast("Channel", value)
 
 
 def _object(value: object) -> dict[str, Any]:

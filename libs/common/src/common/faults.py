@@ -1,4 +1,4 @@
-"""Named places where a test may kill, break, slow or hang the process: `FAULTS=relay.published:kill@3,inbox.inserted:raise`."""
+"""Named places where a test may kill, break, slow or hang the process: `FAULTS=relay.published:kill@3`."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _SPEC = re.compile(r"(?P<name>[a-z_.]+):(?P<deed>kill|raise|hang|sleep=(?P<seconds>\d+(\.\d+)?))(@(?P<nth>\d+))?")
 
 
-class FaultInjected(RuntimeError):
+class FaultInjected(RuntimeError):  # noqa: N818 - names what happened
     """A fault point was told to raise."""
 
 
@@ -30,7 +30,7 @@ def arm(spec: str) -> None:
     for part in filter(None, (piece.strip() for piece in spec.split(","))):
         match = _SPEC.fullmatch(part)
         if not match:
-            message = f"{part!r} is no fault: write name:kill, name:raise, name:hang or name:sleep=5, with @n for the nth time"
+            message = f"{part!r} is no fault: write name:kill, :raise, :hang or :sleep=5, with @n for the nth time"
             raise ValueError(message)
         deed = match["deed"].partition("=")[0]
         _armed[match["name"]] = _Fault(deed, float(match["seconds"] or 0), int(match["nth"] or 0))

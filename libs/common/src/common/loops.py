@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, MappedAsDataclass, mapped_column
 
-from common.db import now
 from common.events import new_id
 from common.faults import faultpoint
+from common.tasks import contained
 from common.telemetry import Metrics
 from common.wakeups import Waker
 
@@ -40,7 +40,7 @@ async def run_loop(loop: Loop, waker: Waker, metrics: Metrics) -> None:
         while True:
             woken.clear()
             try:
-                found = await loop.run()
+                found = await contained(loop.run())
                 metrics.loop_runs.labels(loop.name).inc(found)
             except Exception:
                 log.exception("loop round failed", loop=loop.name)
@@ -81,12 +81,15 @@ async def claim(
     session: AsyncSession, model: type[Row], *where: ColumnElement[bool], lease: timedelta, limit: int = 10
 ) -> Sequence[Row]:
     """Take due rows nobody holds, and count the attempt; commit before using them outside."""
-    free = or_(model.leased_until.is_(None), model.leased_until < now())
-    query = select(model).where(model.due_at <= now(), free, *where).order_by(model.due_at).limit(limit)
-    rows = (await session.scalars(query.with_for_update(skip_locked=True))).all()
-    for row in rows:
-        row.lease, row.leased_until = new_id(), now() + lease
+    # The database's clock, for it is the one that all who hold leases share.
+    clock = func.clock_timestamp()
+    free = or_(model.leased_until.is_(None), model.leased_until < clock)
+    query = select(model, clock).where(model.due_at <= clock, free, *where).order_by(model.due_at).limit(limit)
+    rows = []
+    for row, moment in await session.execute(query.with_for_update(skip_locked=True, of=model)):
+        row.lease, row.leased_until = new_id(), moment + lease
         row.attempts += 1
+        rows.append(row)
     return rows
 
 

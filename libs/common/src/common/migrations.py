@@ -11,6 +11,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, MetaData, make_url, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
+_one_at_a_time = asyncio.Lock()  # alembic's context is a global
 MACHINERY = ("outbox", "inbox", "outbox_sequence", "idempotency_keys", "jwks_cache")
 
 _TABLES = """
@@ -23,9 +24,9 @@ CREATE INDEX ix_outbox_unsent ON outbox (shard, lane, id) WHERE sent_at IS NULL;
 CREATE TABLE outbox_sequence (source text PRIMARY KEY, last bigint NOT NULL);
 CREATE TABLE inbox (
     id uuid PRIMARY KEY, type text NOT NULL, source text NOT NULL, partition_key text NOT NULL, sequence bigint,
-    status text NOT NULL CHECK (status IN ('done', 'waiting', 'parked')), received_at timestamptz NOT NULL DEFAULT now(),
-    done_at timestamptz, attempts integer NOT NULL DEFAULT 0, next_at timestamptz, not_yet boolean NOT NULL DEFAULT false,
-    error text, body bytea
+    status text NOT NULL CHECK (status IN ('done', 'waiting', 'parked')),
+    received_at timestamptz NOT NULL DEFAULT now(), done_at timestamptz, attempts integer NOT NULL DEFAULT 0,
+    next_at timestamptz, not_yet boolean NOT NULL DEFAULT false, error text, body bytea
 ) PARTITION BY RANGE (id);
 CREATE INDEX ix_inbox_due ON inbox (next_at) WHERE status = 'waiting';
 CREATE INDEX ix_inbox_neighbours ON inbox (partition_key) WHERE status = 'waiting' AND not_yet;
@@ -90,7 +91,7 @@ def run_environment(metadata: MetaData) -> None:
         context.run_migrations()
 
 
-def configuration(folder: Path, attributes: Mapping[str, object] = {}) -> Config:  # noqa: B006 - never changed
+def configuration(folder: Path, attributes: Mapping[str, object] = {}) -> Config:
     """Return alembic's configuration for a service's `migrations` folder."""
     config = Config()
     config.set_main_option("script_location", str(folder))
@@ -102,7 +103,7 @@ async def migrate(url: str, folder: Path) -> None:
     """Bring a service's database to this release; processes that start together wait for each other."""
     engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=pool.NullPool)
     try:
-        async with asyncio.timeout(120), engine.connect() as connection:
+        async with asyncio.timeout(120), _one_at_a_time, engine.connect() as connection:
             await connection.run_sync(_upgrade, folder)
             await connection.commit()
     finally:

@@ -17,6 +17,7 @@ _HUNDREDTHS: Final = frozenset(
 )
 CURRENCIES: Final = _HUNDREDTHS | _EXPONENTS.keys()
 MAX_AMOUNT: Final = 10**12
+_THREE_DECIMALS: Final = 3
 
 
 def exponent(currency: str) -> int:
@@ -61,7 +62,7 @@ class Money:
         return f"{sign}{whole}.{part:0{digits}d} {self.currency}"
 
 
-class NotChargeable(ValueError):
+class NotChargeable(ValueError):  # noqa: N818 - names what the amount is
     """The provider cannot charge this amount; `reason` is `too_small`, `too_large` or `granularity`."""
 
     def __init__(self, reason: str, **facts: object) -> None:
@@ -85,7 +86,7 @@ _RAZORPAY_MINIMUMS: Final = {"INR": 100}
 def to_stripe(money: Money) -> int:
     """Return the integer Stripe's API wants; raises NotChargeable below the minimum or off the currency's grid."""
     exact = _rescale(money, _STRIPE_EXPONENTS.get(money.currency, exponent(money.currency)))
-    if exponent(money.currency) == 3 and exact % 10:
+    if exponent(money.currency) == _THREE_DECIMALS and exact % 10:
         raise NotChargeable("granularity", multiple_of=10)
     _between(money.amount, _STRIPE_MINIMUMS.get(money.currency, 1), exact, _STRIPE_MAXIMUM)
     return exact
@@ -100,7 +101,7 @@ def from_stripe(amount: int, currency: str) -> Money:
 
 def to_razorpay(money: Money) -> int:
     """Return the integer Razorpay's API wants; raises NotChargeable below the minimum or off the currency's grid."""
-    if exponent(money.currency) == 3 and money.amount % 10:
+    if exponent(money.currency) == _THREE_DECIMALS and money.amount % 10:
         raise NotChargeable("granularity", multiple_of=10)
     _between(money.amount, _RAZORPAY_MINIMUMS.get(money.currency, 1), money.amount, MAX_AMOUNT)
     return money.amount

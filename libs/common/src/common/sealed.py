@@ -22,7 +22,7 @@ class Sealed(str, Generic[T]):
         return "Sealed(…)"
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
 
 
@@ -50,6 +50,6 @@ class Opener:
 
 
 def new_key_pair(service: str) -> tuple[str, str]:
-    """Return a service's (private, public) P-256 keys as JSON Web Keys, ready for SEAL_PRIVATE_KEY and SEAL_PUBLIC_KEYS."""
+    """Return a service's (private, public) P-256 keys as JSON, for SEAL_PRIVATE_KEY and SEAL_PUBLIC_KEYS."""
     key = ECKey.generate_key("P-256", {"kid": service, "use": "enc"})
     return json.dumps(key.as_dict(private=True)), json.dumps(key.as_dict(private=False))

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -41,13 +42,18 @@ def internal_app(services: Sequence[Service]) -> Starlette:
         return by_name.get(request.path_params["service"])
 
     async def live(request: Request) -> Response:
-        return JSONResponse({"status": "ok"} if find(request) else {}, 200 if find(request) else 404)
+        if (service := find(request)) is None:
+            return JSONResponse({}, 404)
+        dead = service.dead()
+        return JSONResponse({"status": "dead" if dead else "ok", "problems": dead}, 503 if dead else 200)
 
     async def ready(request: Request) -> Response:
         if (service := find(request)) is None:
             return JSONResponse({}, 404)
         problems = service.problems()
-        return JSONResponse({"status": "unavailable" if problems else "ok", "problems": problems}, 503 if problems else 200)
+        return JSONResponse(
+            {"status": "unavailable" if problems else "ok", "problems": problems}, 503 if problems else 200
+        )
 
     async def metrics(request: Request) -> Response:
         if (service := find(request)) is None:
@@ -79,25 +85,37 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
         http="httptools",
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        if task.done():
-            message = f"PORT {port} on {host} cannot be used: is something else listening there?"
-            raise BadSetting(message)
-        await asyncio.sleep(0.01)
+    with _bind(host, port) as bound:
+        task = asyncio.create_task(server.serve(sockets=[bound]))
+        while not server.started:  # noqa: ASYNC110 - uvicorn sets no event
+            await asyncio.sleep(0.01)
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await task
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    # Uvicorn would end the process without a sentence.
     try:
-        yield
-    finally:
-        server.should_exit = True
-        await task
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind(address)
+        except OSError:
+            bound.close()
+            raise
+    except OSError as error:
+        message = f"PORT {port} on {host} cannot be used: {error.strerror or error}. Is something else listening there?"
+        raise BadSetting(message) from error
+    return bound
 
 
-async def serve(services: Sequence[Service], app: ASGIApp, settings: ServiceSettings) -> None:
-    """Run until SIGTERM or SIGINT: readiness goes, consuming stops, work in hand is finished, requests are drained."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+@asynccontextmanager
+async def serving(services: Sequence[Service], app: ASGIApp, settings: ServiceSettings) -> AsyncIterator[None]:
+    """Serve while the block runs. At its end readiness goes, consuming stops, work in hand is finished, requests drain."""
     internal_port = settings.internal_port if settings.internal_port is not None else settings.port + 1
     async with AsyncExitStack() as stack:
         for service in services:
@@ -108,14 +126,31 @@ async def serve(services: Sequence[Service], app: ASGIApp, settings: ServiceSett
         for service in services:
             await stack.enter_async_context(service.running())
         log.info("started", services=[service.name for service in services], role=settings.role)
+        try:
+            yield
+        finally:
+            log.info("stopping")
+            for service in services:
+                service.stopping = True
+
+
+def stop_signal() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set, from now on and instead of what they did before."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def serve(service: Service) -> None:
+    """Run one service until it is told to stop."""
+    stop = stop_signal()
+    async with serving([service], service.app, service.settings):
         await stop.wait()
-        log.info("stopping")
-        for service in services:
-            service.stopping = True
 
 
 def main(build: Callable[[Mapping[str, str]], Service], migrations: Path, environ: Mapping[str, str]) -> None:
-    """Be a service's process: `main(build, MIGRATIONS, os.environ)`; with the argument `migrate`, bring its database up.
+    """Be a service's process: `main(build, MIGRATIONS, os.environ)`; with the argument `migrate`, its database's.
 
     A bad setting ends it with a sentence and exit code 1.
     """
@@ -124,6 +159,6 @@ def main(build: Callable[[Mapping[str, str]], Service], migrations: Path, enviro
         log_as_json(service.settings.log_level)
         work = migrate(service.database.dsn, migrations) if sys.argv[1:] == ["migrate"] else None
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(work or serve([service], service.app, service.settings))
+            runner.run(work or serve(service))
     except (BadSetting, TopologyMismatch) as error:
         sys.exit(str(error))

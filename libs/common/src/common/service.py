@@ -1,7 +1,7 @@
-"""The composition root every service shares: its doors on one side, database and wire on the other, started and stopped."""
+"""The composition root every service shares: doors on one side, database and wire on the other."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -9,7 +9,7 @@ from typing import Any, Final
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from common.auth import Keyring, KeyRefresher
+from common.auth import KeyRefresher, Keyring
 from common.broker import Hearer, RabbitWire, TopologyMismatch, Wire, verify_topology
 from common.db import Database, open_database, plain_dsn
 from common.events import Lane
@@ -43,6 +43,7 @@ class Service:
     keyring: Keyring
     key_source: KeySource | None
     loops: Sequence[Loop] = ()
+    closing: Sequence[Callable[[], Awaitable[None]]] = ()
     relay: Relay | None = None
     stopping: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -59,14 +60,19 @@ class Service:
             found.append("no signing keys yet")
         if self.settings.role != "api" and self.events.types:
             found += [f"{lane} lane not consumed" for lane in _LANES if not self.wire.alive(self.name, lane)]
-        found += [f"{task.get_name()} died" for task in self._tasks if task.done()]
-        return found
+        return found + self.dead()
+
+    def dead(self) -> list[str]:
+        """Return which workers ended by themselves, which none of them ever should: only a new process helps."""
+        return [f"{task.get_name()} died" for task in self._tasks if _ended_badly(task)] if not self.stopping else []
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the service's workers; at the end stop consuming and finish what is in hand."""
         await self._check_topology()
         self._tasks = [asyncio.create_task(work, name=f"{self.name} {name}") for name, work in self._work()]
+        for task in self._tasks:
+            task.add_done_callback(self._note_end)
         try:
             yield
         finally:
@@ -76,8 +82,15 @@ class Service:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=self.settings.grace.total_seconds())
 
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if not self.stopping and _ended_badly(task):
+            error = None if task.cancelled() else task.exception()
+            log.critical("worker died", worker=task.get_name(), error=repr(error))
+
     async def close(self) -> None:
         """Close what is open, once nobody uses it any more."""
+        for close in self.closing:
+            await close()
         await self.wire.close()
         await self.database.close()
 
@@ -117,15 +130,20 @@ class Service:
             log.warning("broker out of reach at start", service=self.name, error=repr(error))
 
 
+def _ended_badly(task: asyncio.Task[None]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """A service's three doors, and what its routes find on `app.state`."""
+    """A service's three doors, what its routes find on `app.state`, and what is closed with it."""
 
     routers: Sequence[APIRouter] = ()
     events: EventRouter | None = None
     loops: Sequence[Loop] = ()
     state: dict[str, object] = field(default_factory=dict)
     key_source: KeySource | None = None
+    closing: Sequence[Callable[[], Awaitable[None]]] = ()
 
 
 def open_service_database(settings: ServiceSettings) -> Database:
@@ -157,6 +175,7 @@ def build_service(settings: ServiceSettings, database: Database, doors: Doors, w
         keyring=keyring,
         key_source=doors.key_source,
         loops=doors.loops,
+        closing=doors.closing,
     )
 
 
@@ -175,4 +194,3 @@ def opener(settings: ServiceSettings) -> Opener:
 
 def _asyncpg(url: str) -> str:
     return url if url.startswith("postgresql+asyncpg") else url.replace("postgresql", "postgresql+asyncpg", 1)
-

@@ -1,4 +1,4 @@
-"""Settings: read once from the environment when a service is put together; a bad one stops the start with a sentence."""
+"""Settings: read once from the environment at the start, which a bad one stops with a sentence."""
 
 import json
 import re
@@ -27,7 +27,10 @@ def _seconds(value: object) -> object:
     if not match:
         message = "write a duration such as 500ms, 30s, 15m, 1h or 7d"
         raise ValueError(message)
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    except OverflowError as error:
+        raise ValueError("this duration is too long") from error
 
 
 def _json_object(value: object) -> object:
@@ -42,6 +45,7 @@ def _json_object(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_json_object)]
+SomeTime = Annotated[Duration, Field(gt=timedelta(0))]
 Port = Annotated[int, Field(ge=0, le=65535)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s?#@]*)?$")]
 
@@ -64,10 +68,10 @@ class ServiceSettings(BaseModel):
     wire: Annotated[Literal["inprocess", "rabbitmq"], Field(alias="WIRE")] = "rabbitmq"
     amqp_url: Annotated[str | None, Field(alias="AMQP_URL", pattern=r"^amqps?://.+")] = None
     jwks_url: Annotated[HttpUrl | None, Field(alias="JWKS_URL")] = None
-    jwks_refresh: Annotated[Duration, Field(alias="JWKS_REFRESH")] = timedelta(minutes=1)
+    jwks_refresh: Annotated[SomeTime, Field(alias="JWKS_REFRESH")] = timedelta(minutes=1)
     seal_private_key: Annotated[JsonObject | None, Field(alias="SEAL_PRIVATE_KEY")] = None
     seal_public_keys: Annotated[JsonObject, Field(alias="SEAL_PUBLIC_KEYS")] = {}
-    handler_limit: Annotated[Duration, Field(alias="HANDLER_LIMIT")] = timedelta(seconds=10)
+    handler_limit: Annotated[SomeTime, Field(alias="HANDLER_LIMIT")] = timedelta(seconds=10)
     pace: Annotated[float, Field(alias="SOUK_PACE", ge=1, le=60)] = 1
     grace: Annotated[Duration, Field(alias="SHUTDOWN_GRACE")] = timedelta(seconds=20)
     faults: Annotated[str, Field(alias="FAULTS")] = ""
@@ -94,6 +98,11 @@ class ServiceSettings(BaseModel):
             raise _bad("WIRE", "must be rabbitmq in production")
         if not self.public_url:
             raise _bad("PUBLIC_URL", "is missing: return pages and links in mails need it")
+
+    @property
+    def internal(self) -> int:
+        """Where health and metrics are: INTERNAL_PORT, else the port after PORT (any free one for 0)."""
+        return self.internal_port if self.internal_port is not None else self.port and self.port + 1
 
     @property
     def public_base(self) -> str:
@@ -127,7 +136,7 @@ def load(settings: type[S], environ: Mapping[str, str]) -> S:
         raise BadSetting("\n".join(sentences)) from None
 
 
-def _sentence(item: Any, own: str) -> str:
+def _sentence(item: Any, own: str) -> str:  # noqa: ANN401 - pydantic's error, a dict
     name = str(item["loc"][0]) if item["loc"] else ""
     message = str(item["msg"]).removeprefix("Value error, ")
     if name == "DATABASE_URL":

@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from common.events import Trace
 
-
 _current: ContextVar[Trace] = ContextVar("trace", default=Trace())  # noqa: B039 - frozen
 
 

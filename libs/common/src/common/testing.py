@@ -81,7 +81,12 @@ async def one_service(
     """Migrate a fresh database and put the service together over the in-process wire."""
     await migrate(database_url, migrations)
     name = migrations.parent.name
-    given = {f"DATABASE_URL_{name.upper()}": database_url, "WIRE": "inprocess", **seal_settings(name), **(environ or {})}
+    given = {
+        f"DATABASE_URL_{name.upper()}": database_url,
+        "WIRE": "inprocess",
+        **seal_settings(name),
+        **(environ or {}),
+    }
     return OneService(build(given, InProcessWire()))
 
 

@@ -48,6 +48,8 @@ class Waker:
 
     async def run(self) -> None:
         """Carry wake-ups between processes until cancelled, over one connection that listens and notifies."""
+        if self._dsn is None:
+            await asyncio.Event().wait()
         while self._dsn:
             with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await self._carry(self._dsn)
@@ -73,7 +75,7 @@ class Waker:
                 payload += "," + topics.pop()
             await connection.execute("SELECT pg_notify($1, $2)", _CHANNEL, payload)
 
-    def _heard(self, connection: object, pid: int, channel: str, payload: object) -> None:
+    def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         for topic in str(payload).split(","):
             self._wake_here(topic)
 

@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import cast
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractQueue
-from aiormq.abc import AbstractChannel as UnderlayChannel
 from aiormq.abc import DeliveredMessage
+from aiormq.channel import Channel
 
 from common.broker.wire import BATCH, Delivery, Sink
 from common.faults import faultpoint
+from common.tasks import contained
 
 log = structlog.get_logger(__name__)
-_WATCHDOG = 5.0
 _PAUSE = 1.0
 _GRACE = 15.0
 
@@ -21,9 +22,9 @@ _GRACE = 15.0
 class QueueConsumer:
     """Feeds a queue to a sink while its channel lives; `alive` tells whether the broker is really sending to it."""
 
-    def __init__(self, queue: str, sink: Sink) -> None:
-        self._queue, self._sink = queue, sink
-        self._channel: UnderlayChannel | None = None
+    def __init__(self, queue: str, sink: Sink, *, watchdog: float) -> None:
+        self._queue, self._sink, self._watchdog = queue, sink, watchdog
+        self._channel: Channel | None = None
         self._lost = asyncio.Event()
         self._waiting: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
 
@@ -34,12 +35,17 @@ class QueueConsumer:
 
     async def run(self, channel: AbstractChannel, prefetch: int) -> None:
         """Consume until the channel is lost; a cancellation lets the batch in hand finish first."""
-        self._lost, self._waiting = asyncio.Event(), asyncio.Queue()
-        channel.close_callbacks.add(lambda *_: self._lost.set())
+        # Both belong to this channel alone: a late word of an earlier one must not be acknowledged here.
+        lost, waiting = self._lost, self._waiting = asyncio.Event(), asyncio.Queue[DeliveredMessage]()
+
+        async def keep(message: DeliveredMessage) -> None:
+            waiting.put_nowait(message)
+
+        channel.close_callbacks.add(lambda *_: lost.set())
         await channel.set_qos(prefetch_count=prefetch)
         queue: AbstractQueue = await channel.declare_queue(self._queue, passive=True)
-        self._channel = await channel.get_underlay_channel()
-        await self._channel.basic_consume(queue.name, self._keep)
+        self._channel = cast("Channel", await channel.get_underlay_channel())
+        await self._channel.basic_consume(queue.name, keep)
         log.info("consuming", queue=self._queue)
         watchdog = asyncio.create_task(self._watch())
         try:
@@ -50,12 +56,9 @@ class QueueConsumer:
             watchdog.cancel()
             self._channel = None
 
-    async def _keep(self, message: DeliveredMessage) -> None:
-        self._waiting.put_nowait(message)
-
     async def _watch(self) -> None:
-        while self.alive:
-            await asyncio.sleep(_WATCHDOG)
+        while self.alive:  # noqa: ASYNC110 - nobody tells: it is a state of the broker's
+            await asyncio.sleep(self._watchdog)
         log.warning("the broker stopped sending", queue=self._queue)
         self._lost.set()
 
@@ -77,7 +80,7 @@ class QueueConsumer:
             batch.append(self._waiting.get_nowait())
         return [] if self._lost.is_set() else batch
 
-    async def _work(self, channel: UnderlayChannel, batch: Sequence[DeliveredMessage]) -> None:
+    async def _work(self, channel: Channel, batch: Sequence[DeliveredMessage]) -> None:
         deliveries = [Delivery(bytes(message.body), bool(message.redelivered)) for message in batch]
         while not self._lost.is_set():
             try:
@@ -94,7 +97,7 @@ class QueueConsumer:
 
 async def _finish(work: asyncio.Task[None]) -> None:
     try:
-        await asyncio.shield(work)
+        await contained(asyncio.shield(work))
     except asyncio.CancelledError:
         await asyncio.wait([work], timeout=_GRACE)
         work.cancel()

@@ -10,6 +10,7 @@ from common.broker.wire import BATCH, Delivery, Message, NotConfirmed, Sink, Unr
 from common.events import Lane
 
 log = structlog.get_logger(__name__)
+_MOST_WAITING = 5000
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class InProcessWire:
 
     async def publish(self, messages: Sequence[Message]) -> list[NotConfirmed | None]:
         """Hand the messages to every listener and wait until each has stored them."""
+        if any(line.waiting.qsize() >= _MOST_WAITING for line in self._lines.values()):
+            return [NotConfirmed("a listener is behind") for _ in messages]
         handed = [self._hand_out(message) for message in messages]
         stored = [future for futures in handed for future in futures]
         if stored:
@@ -50,7 +53,9 @@ class InProcessWire:
                 batch = [await line.waiting.get()]
                 while len(batch) < BATCH and not line.waiting.empty():
                     batch.append(line.waiting.get_nowait())
-                await self._store(service, sink, [delivery for delivery, _ in batch])
+                batch = [(delivery, future) for delivery, future in batch if not future.cancelled()]
+                if batch:
+                    await self._store(service, sink, [delivery for delivery, _ in batch])
                 for _, future in batch:
                     if not future.done():
                         future.set_result(None)

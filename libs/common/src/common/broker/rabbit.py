@@ -12,6 +12,7 @@ from common.broker.publisher import Publisher
 from common.broker.topology import queue_name
 from common.broker.wire import Message, NotConfirmed, Sink
 from common.events import Lane
+from common.tasks import contained
 
 log = structlog.get_logger(__name__)
 
@@ -19,8 +20,8 @@ log = structlog.get_logger(__name__)
 class RabbitWire:
     """A wire that reconnects with jittered back-off and never mixes publishing and consuming on one connection."""
 
-    def __init__(self, url: str, *, confirm_timeout: float = 10, prefetch: int = 200) -> None:
-        self._url, self._prefetch = url, prefetch
+    def __init__(self, url: str, *, confirm_timeout: float = 10, prefetch: int = 200, watchdog: float = 5) -> None:
+        self._url, self._prefetch, self._watchdog = url, prefetch, watchdog
         self._publisher = Publisher(url, confirm_timeout=confirm_timeout)
         self._consumers: dict[tuple[str, Lane], QueueConsumer] = {}
 
@@ -31,16 +32,19 @@ class RabbitWire:
     async def consume(self, service: str, lane: Lane, sink: Sink) -> None:
         """Consume a service's queue until cancelled, opening a new connection whenever the old one is of no use."""
         queue = queue_name(service, lane)
-        consumer = self._consumers[service, lane] = QueueConsumer(queue, sink)
+        consumer = self._consumers[service, lane] = QueueConsumer(queue, sink, watchdog=self._watchdog)
         async for attempt in AsyncRetrying(
             wait=wait_random_exponential(multiplier=0.2, max=5), before_sleep=lambda state: _lost(queue, state)
         ):
             with attempt:
                 while True:
-                    async with open_channel(self._url, f"{queue} consumer", confirms=False) as channel:
-                        await consumer.run(channel, self._prefetch)
+                    await contained(self._consume_once(consumer, queue))
                     attempt.retry_state.attempt_number = 1
                     await asyncio.sleep(0.2)
+
+    async def _consume_once(self, consumer: QueueConsumer, queue: str) -> None:
+        async with open_channel(self._url, f"{queue} consumer", confirms=False) as channel:
+            await consumer.run(channel, self._prefetch)
 
     def alive(self, service: str, lane: Lane) -> bool:
         """Say whether the lane is being consumed just now."""

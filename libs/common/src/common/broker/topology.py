@@ -7,6 +7,7 @@ from typing import Final
 import aio_pika
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelClosed, ChannelPreconditionFailed
+from pamqp.common import Arguments
 
 from common.broker.connection import open_channel
 from common.events import Lane
@@ -14,7 +15,7 @@ from common.events import Lane
 EXCHANGES: Final[dict[Lane, str]] = {"live": "events", "bulk": "events.bulk"}
 DEAD: Final = "events.dead"
 # Retries and parking live in the inbox; the limit only stops a queue that nobody can store from spinning for ever.
-_ARGUMENTS: Final = {
+_ARGUMENTS: Final[Arguments] = {
     "x-queue-type": "quorum",
     "x-delivery-limit": 1000,
     "x-dead-letter-exchange": DEAD,
@@ -75,7 +76,7 @@ async def verify_topology(url: str, service: str) -> None:
 
 async def _declare(channel: AbstractChannel, name: str) -> aio_pika.abc.AbstractQueue:
     try:
-        return await channel.declare_queue(name, durable=True, arguments=dict(_ARGUMENTS))
+        return await channel.declare_queue(name, durable=True, arguments=_ARGUMENTS)
     except ChannelPreconditionFailed as error:
         message = (
             f"The broker's queue {name!r} exists with other arguments: let it drain, delete it, "

@@ -26,7 +26,7 @@ async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-# scope="function": FastAPI otherwise runs the code after `yield` once the answer has left, and a failed commit is a 200.
+# FastAPI otherwise runs the code after `yield` once the answer has left, and a failed commit is a 200.
 Tx = Annotated[AsyncSession, Depends(_transaction, scope="function")]
 Reading = Annotated[AsyncSession, Depends(_reading, scope="function")]
 Db = Annotated[Database, Depends(database_of)]

@@ -22,7 +22,14 @@ from common.money import CURRENCIES, MAX_AMOUNT, Money
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
-_EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+", re.IGNORECASE)
+_EMAIL = re.compile(
+    r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+",
+    re.IGNORECASE | re.ASCII,
+)
+_LONGEST_ADDRESS = 254  # RFC 5321
+_MOST_KEYS, _LONGEST_KEY, _LONGEST_VALUE = 50, 40, 500
+_BREAKS = frozenset("\n\t\u2028\u2029")
+_YEARS = range(1970, 9000)  # with any offset they are times in UTC too
 
 
 class Strict(BaseModel):
@@ -53,11 +60,14 @@ def _forbidden(character: str) -> bool:
     # Joiners stay: emoji and several scripts need them.
     if character in "\t\n":
         return False
-    return unicodedata.category(character) == "Cc" or character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\ufeff"
+    return (
+        unicodedata.category(character) == "Cc"
+        or character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\ufeff"
+    )
 
 
 def _one_line(value: str) -> str:
-    if "\n" in value or "\t" in value:
+    if not _BREAKS.isdisjoint(value):
         raise PydanticCustomError("control_character", "write it on one line")
     return value.strip()
 
@@ -68,9 +78,15 @@ def _rfc3339(value: object) -> object:
     raise PydanticCustomError("time", "write an RFC 3339 time with its offset")
 
 
+def _sensible(value: datetime) -> datetime:
+    if value.year not in _YEARS:
+        raise PydanticCustomError("time", "write a time between 1970 and 8999")
+    return value
+
+
 def _email(value: str) -> str:
     address = unicodedata.normalize("NFC", value).strip()
-    if len(address) > 254 or not _EMAIL.fullmatch(address):
+    if len(address) > _LONGEST_ADDRESS or not _EMAIL.fullmatch(address):
         raise PydanticCustomError("email", "write one address, such as name@example.com")
     return address.lower()
 
@@ -82,7 +98,7 @@ def _currency(value: str) -> str:
 
 
 def _string_map(value: dict[str, str]) -> dict[str, str]:
-    if len(value) > 50 or any(len(key) > 40 or len(text) > 500 for key, text in value.items()):
+    if len(value) > _MOST_KEYS or any(len(k) > _LONGEST_KEY or len(v) > _LONGEST_VALUE for k, v in value.items()):
         raise PydanticCustomError("metadata", "at most 50 keys of 40 characters with values of 500")
     return {_clean(key): _clean(text) for key, text in value.items()}
 
@@ -91,7 +107,7 @@ Id = Annotated[UUID, BeforeValidator(_canonical_uuid), Field(strict=False)]
 Text = Annotated[str, AfterValidator(_clean)]
 Line = Annotated[str, AfterValidator(_clean), AfterValidator(_one_line)]
 Email = Annotated[str, AfterValidator(_email)]
-Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339), Field(strict=False)]
+Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339), Field(strict=False), AfterValidator(_sensible)]
 Currency = Annotated[str, StringConstraints(min_length=3, max_length=3), AfterValidator(_currency)]
 Quantity = Annotated[int, Field(ge=1, le=10_000)]
 Metadata = Annotated[dict[str, str], AfterValidator(_string_map)]
@@ -121,4 +137,3 @@ class MoneyOut(BaseModel):
     def of(cls, money: Money) -> "MoneyOut":
         """Return Money as JSON."""
         return cls(amount=money.amount, currency=money.currency)
-

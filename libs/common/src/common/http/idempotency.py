@@ -1,8 +1,10 @@
 """`Idempotency-Key`: the key's row is written with the effect, so that one key has one effect, whatever crashes."""
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from common.errors import BadRequest, Conflict, Invalid
 
 log = structlog.get_logger(__name__)
 KEPT_FOR = timedelta(days=7)
+_KEY = re.compile(r"[!-~]{1,255}")
 
 
 class IdempotencyKeyRequired(BadRequest):
@@ -83,6 +86,8 @@ class Once:
         if (route, body_hash) != (self.route, self.body_hash):
             raise IdempotencyKeyReused
         if row["status"] is None:
+            if row["resource"] is None:  # nothing was kept: never do it twice
+                raise IdempotencyKeyInUse
             self.resource = row["resource"]  # type: ignore[assignment]
             return self.resource
         headers = {"Idempotent-Replayed": "true"}
@@ -110,7 +115,7 @@ async def _once(
     request: Request, user: CurrentUser, key: Annotated[str | None, Header(alias="Idempotency-Key")] = None
 ) -> Once:
     given = request.headers.getlist("idempotency-key")
-    if len(given) > 1 or (key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable() and " " not in key)):
+    if len(given) > 1 or (key is not None and not _KEY.fullmatch(key)):
         raise IdempotencyKeyInvalid
     route = f"{request.method} {request.url.path}"
     made = Once(user.id, key, route, hashlib.sha256(await request.body()).digest())
@@ -135,7 +140,7 @@ async def remember(request: Request, response: Response) -> Response:
     session: AsyncSession | None = request.scope.get("souk.session")
     if made is None or not made.claimed or made.resource is not None or session is None:
         return response
-    if response.status_code < 400:
+    if response.status_code < HTTPStatus.BAD_REQUEST:
         await fetch(session, _REMEMBER, made.user, made.key, response.status_code, bytes(response.body))
     return response
 

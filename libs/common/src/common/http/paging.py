@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from common.errors import Invalid
 
+_UUID_BYTES = 16
 T = TypeVar("T")
 Row = TypeVar("Row")
 
@@ -43,7 +44,8 @@ class Page(BaseModel):
         kept = rows[: self.limit]
         more = len(rows) > self.limit
         return PageOf(
-            items=[out(row) for row in kept], next_cursor=Cursor.write(key(kept[-1]), self._scope(scope)) if more else None
+            items=[out(row) for row in kept],
+            next_cursor=Cursor.write(key(kept[-1]), self._scope(scope)) if more else None,
         )
 
     def _scope(self, scope: str) -> str:
@@ -73,8 +75,8 @@ class Cursor:
             raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         except ValueError as error:
             raise BadCursor from error
-        position, check = raw[:16], raw[16:]
-        if len(position) != 16 or check != _check(position, scope):
+        position, check = raw[:_UUID_BYTES], raw[_UUID_BYTES:]
+        if len(position) != _UUID_BYTES or check != _check(position, scope):
             raise BadCursor
         return UUID(bytes=position)
 

@@ -33,9 +33,7 @@ class WaitingRoom:
     def __init__(self, waker: Waker) -> None:
         self._waker, self._waiting = waker, 0
 
-    async def until(
-        self, topic: str, seconds: float, look: Callable[[], Awaitable[T]], done: Callable[[T], bool]
-    ) -> T:
+    async def until(self, topic: str, seconds: float, look: Callable[[], Awaitable[T]], done: Callable[[T], bool]) -> T:
         """Return what `look` finds as soon as it is `done`, or as it stands when the time is up."""
         deadline = asyncio.get_running_loop().time() + seconds
         with self._waker.waiting(topic) as woken:

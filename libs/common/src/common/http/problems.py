@@ -1,9 +1,10 @@
 """Every failure as RFC 9457 `application/problem+json`; what the client sent is never echoed, nor what broke inside."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import asyncpg
+import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,13 +13,13 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-import orjson
 from common.errors import BadRequest, Invalid, NotFound, Problem, Unavailable
 from common.telemetry import current_trace
 
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
+_MOST_DETAILS, _LONGEST_POINTER = 50, 200
 _CODES = {"extra_forbidden": "unknown_field", "json_invalid": "malformed_json"}
 
 
@@ -32,6 +33,7 @@ class PayloadTooLarge(Problem):
     """The body is larger than this path takes."""
 
     status = 413
+    headers: ClassVar[dict[str, str]] = {"Connection": "close"}
 
 
 class UnsupportedMediaType(Problem):
@@ -79,13 +81,13 @@ def install(app: FastAPI) -> None:
 
 
 async def _problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101
+    assert isinstance(error, Problem)
     return answer(error)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
-    problems = [_detail(item) for item in error.errors()]
+    assert isinstance(error, RequestValidationError)
+    problems = [_detail(item) for item in error.errors()[:_MOST_DETAILS]]
     if any(item["pointer"].startswith("path:") for item in problems):
         return answer(NotFound())
     codes = {item["code"] for item in problems}
@@ -93,15 +95,15 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 
 def _detail(item: dict[str, Any]) -> dict[str, str]:
-    place, *path = (str(part) for part in item["loc"])
+    place, *path = (str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"])  # RFC 6901
     pointer = "#" + "".join(f"/{part}" for part in path) if place == "body" else f"{place}:{'/'.join(path)}"
     context = item.get("ctx", {})
     code = context.get("code") or _CODES.get(item["type"], item["type"])
-    return {"pointer": pointer, "code": str(code), "detail": str(item["msg"])}
+    return {"pointer": pointer[:_LONGEST_POINTER], "code": str(code), "detail": str(item["msg"])}
 
 
 async def _http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101
+    assert isinstance(error, HTTPException)
     kinds: dict[int, type[Problem]] = {404: NotFound, 405: MethodNotAllowed, 413: PayloadTooLarge}
     response = answer(kinds.get(error.status_code, BadRequest)())
     response.headers.update(error.headers or {})
@@ -109,7 +111,7 @@ async def _http(_: Request, error: Exception) -> Response:
 
 
 async def _database(request: Request, error: Exception) -> Response:
-    assert isinstance(error, DBAPIError)  # noqa: S101
+    assert isinstance(error, DBAPIError)
     if isinstance(error, InterfaceError) or error.connection_invalidated:
         return await _unavailable(request, error)
     return await _driver(request, error)
@@ -129,4 +131,3 @@ async def _driver(request: Request, error: Exception) -> Response:
 async def _unavailable(_: Request, error: Exception) -> Response:
     log.warning("unavailable", error=repr(error))
     return answer(Unavailable())
-

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NoReturn
 
 from fastapi import APIRouter, Request, Response
-from fastapi.dependencies.utils import get_flat_params
-from fastapi.params import Query
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from common.errors import BadRequest, Invalid
 from common.http.idempotency import remember
@@ -45,15 +45,13 @@ class UnknownParameter(Invalid):
 def parse_json(body: bytes) -> dict[str, Any]:
     """Read a JSON object (RFC 8259) strictly: UTF-8, no NaN, no duplicate keys, no lone surrogates, no NUL."""
     try:
-        value = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
-        )
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+        if b"\\u" in body:
+            _check_escapes(value)
     except (ValueError, RecursionError) as error:
         raise MalformedJson from error
     if not isinstance(value, dict):
         raise ObjectExpected
-    if b"\\u" in body:
-        _check_escapes(value)
     return value
 
 
@@ -75,7 +73,7 @@ def _finite(text: str) -> float:
     return number
 
 
-def _check_escapes(value: Any) -> None:
+def _check_escapes(value: object) -> None:
     if isinstance(value, str):
         if "\x00" in value:
             raise ControlCharacter
@@ -103,18 +101,17 @@ class _StrictRequest(Request):
             raise UnsupportedMediaType
         self._json = parse_json(body)
 
-    async def json(self) -> Any:
+    async def json(self) -> Any:  # noqa: ANN401 - as Starlette has it
         return self._json
 
 
 class StrictRoute(APIRoute):
     """A route that refuses what it does not know."""
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler: strict query, strict body, and the idempotency key's memory before the commit."""
         inner = super().get_route_handler()
-        fields = get_flat_params(self.dependant)
-        known = {field.alias for field in fields if isinstance(field.field_info, Query)}
+        known = set(_query_names(self.dependant))
         takes_body = self.body_field is not None
 
         async def handler(request: Request) -> Response:
@@ -131,6 +128,15 @@ class StrictRoute(APIRoute):
         return handler
 
 
-def router(**options: Any) -> APIRouter:
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    for field in dependant.query_params:
+        annotation: Any = field.field_info.annotation
+        model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        yield from annotation.model_fields if model else [field.alias]
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)
+
+
+def router(**options: Any) -> APIRouter:  # noqa: ANN401 - passed on
     """Return an APIRouter whose routes are strict."""
     return APIRouter(route_class=StrictRoute, **options)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.broker import Delivery
 from common.db import Database, now, wake_after_commit
@@ -35,7 +36,7 @@ class Inbox:
         ready = sorted({a.id: a for a in new if not a.refusal}.values(), key=lambda arrival: arrival.id)
         for arrival in refused:
             await self._keep(arrival, Tries(0, arrival.refusal, None))
-        # Whoever had a redelivered event may have died of it: it is stored first and tried alone, counted, by the retries.
+        # Whoever had a redelivered event may have died of it: it is stored first, and tried alone by the retries.
         for arrival in (a for a in again if not a.refusal):
             await self._keep(arrival, Tries(0, "redelivered", now()))
         if ready and not await self._work_together(ready):
@@ -52,7 +53,7 @@ class Inbox:
         await self._committed(fresh)
         return True
 
-    async def _work(self, arrivals: Sequence[Arrival], session: store.AsyncSession) -> list[Arrival]:
+    async def _work(self, arrivals: Sequence[Arrival], session: AsyncSession) -> list[Arrival]:
         ids, woken = await store.take(session, arrivals)
         fresh = [arrival for arrival in arrivals if arrival.id in ids]
         await faultpoint("inbox.inserted")
@@ -74,7 +75,8 @@ class Inbox:
         not_yet = isinstance(error, NotYet)
         log.warning("event waits", type=arrival.type, id=str(arrival.id), error=repr(error), not_yet=not_yet)
         self._metrics.failed.labels(arrival.type, "not_yet" if not_yet else "error").inc()
-        await self._keep(arrival, Tries(1, describe(error), now() + self._policy.wait(1), not_yet=not_yet))
+        tries = Tries(0 if not_yet else 1, describe(error), now() + self._policy.wait(1), not_yet=not_yet)
+        await self._keep(arrival, tries)
 
     async def _keep(self, arrival: Arrival, tries: Tries) -> None:
         async with self._database.transaction() as session:
@@ -91,4 +93,4 @@ class Inbox:
 
 def describe(error: Exception) -> str:
     """Return what is kept of an error: its type and the start of its words."""
-    return f"{type(error).__name__}: {error}"[:500]
+    return f"{type(error).__name__}: {error}"

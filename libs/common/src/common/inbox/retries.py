@@ -18,6 +18,7 @@ from common.inbox.policy import InboxPolicy
 from common.inbox.router import EventRouter
 from common.inbox.store import Status, Tries
 from common.inbox.work import handle, read
+from common.tasks import contained
 from common.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ class Retries:
             while True:
                 woken.clear()
                 try:
-                    count = await self.work_due()
+                    count = await contained(self.work_due())
                 except Exception:
                     log.exception("retries failed, going on")
                     count = 0
@@ -49,16 +50,19 @@ class Retries:
 
     async def work_due(self) -> int:
         """Try every event that is due once; return how many there were."""
-        async with self._database.transaction() as session:
-            claimed = await store.claim(session, _AT_ONCE, self._policy.lease())
-        await faultpoint("inbox.claimed")
-        for row in claimed:
-            await self._try(row)
-        return len(claimed)
+        # One at a time: whoever kills its worker must not use up the attempts of those claimed with it.
+        for count in range(_AT_ONCE):
+            async with self._database.transaction() as session:
+                claimed = await store.claim(session, 1, self._policy.lease())
+            if not claimed:
+                return count
+            await faultpoint("inbox.claimed")
+            await self._try(claimed[0])
+        return _AT_ONCE
 
     async def _try(self, row: asyncpg.Record) -> None:
         arrival = read(row["body"], self._router)
-        if row["attempts"] > self._policy.attempts and not row["not_yet"]:
+        if row["attempts"] > self._policy.attempts:
             return await self._later(row, "parked", Tries(row["attempts"], "gave up: each attempt died or hung", None))
         if arrival.refusal:
             return await self._later(row, "parked", Tries(row["attempts"], arrival.refusal, None))
@@ -77,17 +81,20 @@ class Retries:
 
     async def _failed(self, row: asyncpg.Record, type_: str, error: Exception) -> None:
         not_yet, attempts = isinstance(error, NotYet), row["attempts"]
-        patience = timedelta(seconds=self._policy.not_yet_patience / self._policy.pace)
-        over = now() - row["received_at"] > patience if not_yet else attempts >= self._policy.attempts
+        age, patience = now() - row["received_at"], timedelta(seconds=self._policy.not_yet_patience / self._policy.pace)
+        over = age > patience if not_yet else attempts >= self._policy.attempts
         status: Status = "parked" if over else "waiting"
         self._metrics.failed.labels(type_, status).inc()
-        log.log(40 if over else 30, f"event {status}", type=type_, id=str(row["id"]), attempts=attempts, error=repr(error))
-        next_at = None if over else now() + self._policy.wait(attempts)
-        await self._later(row, status, Tries(attempts, describe(error), next_at, not_yet=not_yet))
+        tell = log.error if over else log.warning
+        tell("event failed", status=status, type=type_, id=str(row["id"]), attempts=attempts, error=repr(error))
+        wait = self._policy.wait_for_prerequisite(age) if not_yet else self._policy.wait(attempts)
+        # To have come early is no failure: the attempts that park an event are counted from here.
+        tries = Tries(0 if not_yet else attempts, describe(error), None if over else now() + wait, not_yet=not_yet)
+        await self._later(row, status, tries)
 
     async def _later(self, row: asyncpg.Record, status: Status, tries: Tries) -> None:
         async with self._database.transaction() as session:
-            await store.postpone(session, row["id"], status, tries)
+            await store.postpone(session, (row["id"], row["attempts"]), status, tries)
 
 
 _WAKE_NEIGHBOURS = """

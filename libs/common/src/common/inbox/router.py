@@ -1,4 +1,4 @@
-"""Who handles what: `@events.on(OrderPaid)` registers a handler, `@events.on_many(ProductUpdated)` one that works in sets."""
+"""Who handles what: `@events.on(OrderPaid)` registers a handler, `@events.on_many(…)` one that works in sets."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass

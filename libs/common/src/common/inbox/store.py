@@ -29,8 +29,8 @@ SELECT id, (SELECT count(*) FROM woken) AS woken FROM fresh
 """
 _KEEP = """
 INSERT INTO inbox (id, type, source, partition_key, sequence, status, body, error, attempts, next_at, not_yet)
-SELECT a.* FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bytea[], $8::text[],
-    $9::int[], $10::timestamptz[], $11::boolean[]) a
+SELECT a.* FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bytea[],
+    $8::text[], $9::int[], $10::timestamptz[], $11::boolean[]) a
 ON CONFLICT (id) DO NOTHING RETURNING id
 """
 _CLAIM = """
@@ -41,13 +41,20 @@ UPDATE inbox SET attempts = attempts + 1, next_at = now() + $2::interval WHERE i
 _HOLD = "SELECT id FROM inbox WHERE id = $1 AND status = 'waiting' AND attempts = $2 FOR UPDATE"
 _DONE = "UPDATE inbox SET status = 'done', done_at = now(), body = NULL, error = NULL, next_at = NULL WHERE id = $1"
 _LATER = """
-UPDATE inbox SET status = $3, error = $4, next_at = $5, not_yet = $6 WHERE id = $1 AND status = 'waiting' AND attempts = $2
+UPDATE inbox SET status = $3, error = $4, next_at = $5, not_yet = $6, attempts = $7
+WHERE id = $1 AND status = 'waiting' AND attempts = $2
 """
 
 
 def _columns(arrivals: Sequence[Arrival]) -> tuple[list[object], ...]:
     rows = [
-        (a.id, a.type, a.envelope.source if a.envelope else "", a.partition, a.envelope.sequence if a.envelope else None)
+        (
+            a.id,
+            a.type,
+            a.envelope.source if a.envelope else "",
+            a.partition,
+            a.envelope.sequence if a.envelope else None,
+        )
         for a in arrivals
     ]
     return tuple(list(column) for column in zip(*rows, strict=True))
@@ -80,9 +87,10 @@ async def finish(session: AsyncSession, id_: UUID) -> None:
     await fetch(session, _DONE, id_)
 
 
-async def postpone(session: AsyncSession, id_: UUID, status: Status, tries: "Tries") -> None:
-    """Leave a claimed event waiting for another try, or park it."""
-    await fetch(session, _LATER, id_, tries.attempts, status, tries.error, tries.next_at, tries.not_yet)
+async def postpone(session: AsyncSession, claimed: tuple[UUID, int], status: Status, tries: "Tries") -> None:
+    """Leave an event, claimed as its nth attempt, waiting for another try, or park it."""
+    args = (status, tries.error, tries.next_at, tries.not_yet, tries.attempts)
+    await fetch(session, _LATER, *claimed, *args)
 
 
 class Tries:
@@ -91,4 +99,6 @@ class Tries:
     __slots__ = ("attempts", "error", "next_at", "not_yet")
 
     def __init__(self, attempts: int, error: str | None, next_at: datetime | None, *, not_yet: bool = False) -> None:
-        self.attempts, self.error, self.next_at, self.not_yet = attempts, error, next_at, not_yet
+        self.attempts, self.next_at, self.not_yet = attempts, next_at, not_yet
+        # An error may quote anything; what PostgreSQL cannot store would keep the event from being stored.
+        self.error = None if error is None else error.encode(errors="replace").decode().replace("\x00", "")[:500]

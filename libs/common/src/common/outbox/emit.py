@@ -14,8 +14,10 @@ LANES: dict[Lane, int] = {"live": 0, "bulk": 1}
 def emit(session: AsyncSession, fact: Event, *, lane: Lane = "live", cause: Event | None = None) -> UUID:
     """Tell a fact when, and only if, this transaction commits; return the event's id.
 
-    `cause` names the event behind it where a handler works many at once.
+    `cause` names the event behind it where a handler works many at once. Raises RuntimeError in a session for reading.
     """
+    if "source" not in session.info:
+        raise RuntimeError("facts are told in a transaction, and this session only reads")
     trace = current_trace() if cause is None else (cause.trace or Trace())
     envelope = Envelope(
         id=new_id(),

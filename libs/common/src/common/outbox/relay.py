@@ -13,13 +13,14 @@ from common.broker import Message, NotConfirmed, Unroutable, Wire
 from common.db import Database
 from common.events import Lane, with_sequence
 from common.faults import faultpoint
+from common.tasks import contained
 from common.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
 
 _LANES: tuple[Lane, ...] = ("live", "bulk")
 
-# Numbers what has no number yet, in the order of the ids; the counter moves in the same transaction, so there is no gap.
+# Numbers what has no number yet, by id; the counter moves in the same transaction, so there is no gap.
 _TAKE = """
 WITH due AS (
     SELECT id, sequence FROM outbox
@@ -40,6 +41,7 @@ SELECT o.id, o.type, o.lane, o.mandatory, o.body, o.sequence FROM outbox o
 JOIN due ON due.id = o.id AND due.sequence IS NOT NULL
 ORDER BY lane, id
 """
+_LEAD = "SELECT pg_try_advisory_lock($1)"
 _MARK = "UPDATE outbox SET sent_at = now(), error = NULL WHERE id = ANY($1::uuid[])"
 # What nobody listens to steps aside, so that it does not stand before the rest.
 _POSTPONE = """
@@ -71,9 +73,12 @@ class Relay:
     async def run(self) -> None:
         """Lead whenever possible, until cancelled."""
         while True:
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await self._campaign()
-            self.leading = False
+            try:
+                await contained(self._campaign())
+            except Exception as error:  # noqa: BLE001 - whatever it was, another campaign follows
+                log.warning("relay lost its lead", source=self._source, error=repr(error))
+            finally:
+                self.leading = False
             await asyncio.sleep(self._policy.poll)
 
     async def _campaign(self) -> None:
@@ -87,9 +92,11 @@ class Relay:
         )
         try:
             key = zlib.crc32(self._source.encode())
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
+            while not await connection.fetchval(_LEAD, key):  # noqa: ASYNC110 - another process holds it
                 await asyncio.sleep(self._policy.poll)
-            await connection.execute("INSERT INTO outbox_sequence (source, last) VALUES ($1, 0) ON CONFLICT DO NOTHING", self._source)
+            await connection.execute(
+                "INSERT INTO outbox_sequence (source, last) VALUES ($1, 0) ON CONFLICT DO NOTHING", self._source
+            )
             await self._lead(connection)
         finally:
             connection.terminate()
