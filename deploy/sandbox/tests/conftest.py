@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -40,7 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[str]:
     """The app behind uvicorn on a free port; yields its address."""
-    listener = socket.socket()
+    # With the protocol named asyncio switches Nagle's algorithm off; without it every answer takes 40 ms longer.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
@@ -100,7 +102,7 @@ class World:
     settings: SandboxSettings
     street: Street
 
-    @property
+    @functools.cached_property
     def stripe(self) -> stripe.StripeClient:
         return self.client()
 

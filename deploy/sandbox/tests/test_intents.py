@@ -79,6 +79,8 @@ async def test_a_card_number_can_be_given_as_data(world):
     ("number", "code", "decline_code"),
     [
         ("4242424242424241", "incorrect_number", None),
+        ("4242-not-a-number", "incorrect_number", None),
+        ("tok_nobody", "incorrect_number", None),
         ("4000000000009995", "card_declined", "insufficient_funds"),
         ("4111111111111111", "card_declined", "test_mode_live_card"),
     ],

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 # Stripe spreads its live retries over three days (docs.stripe.com/webhooks#retries). The shape is kept; the scale is a
 # working day.
@@ -16,7 +17,7 @@ class SandboxSettings:
     `webhook_targets` and `webhook_secrets` are keyed by provider name. A secret may hold several values separated
     by commas: each signs every delivery, which is what a provider does while a secret is being rolled.
     `smtp_port` 0 picks a free port. Delays are seconds. `settle_after` is how long slow money takes: bank debits,
-    pending refunds.
+    pending refunds. `public_url` is how browsers reach the sandbox; a bare host means its `/sandbox`.
     """
 
     state_file: Path
@@ -33,3 +34,8 @@ class SandboxSettings:
         """The signing secrets of a provider, newest first; empty if none is known."""
         listed = self.webhook_secrets.get(provider, "")
         return tuple(secret.strip() for secret in listed.split(",") if secret.strip())
+
+    def address(self) -> str:
+        """The public address of the mount point, without a slash at the end."""
+        url = self.public_url.rstrip("/")
+        return url if urlsplit(url).path else f"{url}/sandbox"

@@ -29,8 +29,7 @@ class Store:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        for schema in schemas:
-            self._db.executescript(schema)
+        self._db.executescript("\n".join(["BEGIN IMMEDIATE;", *schemas, "COMMIT;"]))
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -162,7 +162,10 @@ async def _pause(hit: Hit | None) -> None:
 
 
 def _after(hit: Hit | None, result: Result, call: Call) -> Response:
-    """What becomes of the answer on its way to the client."""
+    """What becomes of the answer on its way to the client.
+
+    A key remembers the true answer, not the fault: the trouble lies between provider and client.
+    """
     good = _respond(result, call.request_id, call.version, call.key)
     if hit is None or hit.rule.mode == "delay":
         return good

@@ -9,6 +9,7 @@ from sandbox.stripe.cards import OFF_SESSION, Decline, Method, named, numbered
 from sandbox.stripe.errors import Answer
 from sandbox.stripe.objects import new_charge
 
+_HOPELESS = frozenset({"lost_card", "stolen_card", "fraudulent"})
 _AUTHENTICATION_FAILED = Decline(
     "payment_intent_authentication_failure",
     None,
@@ -39,7 +40,7 @@ def authenticate(books: Books, intent: JsonObject, *, return_url: str | None, of
     if off_session:
         method = books.get("payment_method", intent["payment_method"])
         return decline(books, intent, method, OFF_SESSION)
-    page = f"{books.world.settings.public_url.rstrip('/')}/stripe/authenticate/{intent['id']}"
+    page = f"{books.world.settings.address()}/stripe/authenticate/{intent['id']}"
     if return_url is None:
         action: JsonObject = {
             "type": "use_stripe_sdk",
@@ -100,7 +101,8 @@ def _error(why: Decline, method: JsonObject, kind: str) -> JsonObject:
     error: JsonObject = {"code": why.code, "message": why.message, "type": kind}
     error["doc_url"] = f"https://docs.stripe.com/error-codes#{why.code.replace('_', '-')}"
     if why.decline_code is not None:
-        error |= {"decline_code": why.decline_code, "advice_code": "try_again_later"}
+        advice = "do_not_try_again" if why.decline_code in _HOPELESS else "try_again_later"
+        error |= {"decline_code": why.decline_code, "advice_code": advice}
     if why.code == "incorrect_cvc":
         error["param"] = "cvc"
     return error | {"payment_method_type": method["type"]}

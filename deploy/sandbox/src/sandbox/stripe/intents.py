@@ -19,6 +19,7 @@ _COPIED: Final = (
     "statement_descriptor", "statement_descriptor_suffix", "transfer_group", "payment_method_types",
     "application_fee_amount", "transfer_data",
 )  # fmt: skip
+_CONFIRMED_WITH: Final = ("capture_method", "receipt_email", "shipping", "setup_future_usage")
 _ALWAYS_CHANGEABLE: Final = frozenset({"description", "metadata", "receipt_email", "shipping", "transfer_group"})
 
 
@@ -83,7 +84,7 @@ def confirm(books: Books, params: JsonObject, intent_id: str) -> Answer:
             " with one of the following statuses may be confirmed: requires_confirmation, requires_action.",
             intent,
         )
-    intent |= {name: params[name] for name in ("receipt_email", "shipping", "setup_future_usage") if name in params}
+    intent |= {name: params[name] for name in _CONFIRMED_WITH if name in params}
     _choose_method(books, intent, params)
     return _confirm(books, intent, params)
 
