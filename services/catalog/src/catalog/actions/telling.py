@@ -1,0 +1,16 @@
+"""A change of a status and the event that tells of it become rows together."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog.models import GrantTransition, HoldingTransition, ProductTransition
+from common.events import Event
+from common.outbox import emit
+
+
+def tell(
+    session: AsyncSession, change: GrantTransition | HoldingTransition | ProductTransition, fact: Event | None = None
+) -> None:
+    """Record a change, and the fact with it where there is one."""
+    if fact is not None:
+        change.event_id, change.event_type = emit(session, fact), fact.wire
+    session.add(change)

@@ -1,0 +1,28 @@
+"""Puts catalog together."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from catalog.handlers import events
+from catalog.loops import catalog_loops
+from catalog.routes import catalogue, downloads
+from catalog.settings import CatalogSettings
+from common.broker import Wire
+from common.serve import main
+from common.service import Doors, Service, build_service, open_service_database
+from common.settings import load
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+
+def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
+    """Return catalog, not yet running."""
+    settings = load(CatalogSettings, environ)
+    database = open_service_database(settings)
+    doors = Doors(routers=[catalogue, downloads], events=events, loops=catalog_loops(database, settings))
+    return build_service(settings, database, doors, wire)
+
+
+if __name__ == "__main__":
+    main(build, MIGRATIONS, os.environ)
