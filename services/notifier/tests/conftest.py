@@ -1,6 +1,7 @@
 """The notifier on its own, and a mail server that behaves as a test tells it."""
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from common.contracts.auth import UserRegistered
 from common.contracts.orders import Line, OrderCreated, OrderPaid
 from common.db import fetch, now
 from common.events import new_id
+from common.migrations import migrate
 from common.money import Money
 from common.testing import OneService, one_service
 from notifier.main import MIGRATIONS, build
@@ -50,9 +52,14 @@ class Post:
     data: deque[str | float] = field(default_factory=deque)
     mail: deque[str | float] = field(default_factory=deque)
     banner_delay: float = 0
-    connections: int = 0
+    lines: list[asyncio.Transport] = field(default_factory=list)
     port: int = 0
+    tls: ssl.SSLContext | None = None
     taken: list[Taken] = field(default_factory=list)
+
+    @property
+    def connections(self) -> int:
+        return len(self.lines)
 
     async def _reply(self, server, script) -> str | None:
         entry = script.popleft() if script else None
@@ -64,19 +71,20 @@ class Post:
             return None
         return entry
 
-    async def handle_MAIL(self, server, session, envelope, address, options):
+    # Names and parameters of these three are aiosmtpd's.
+    async def handle_MAIL(self, server, _session, envelope, address, _options):  # noqa: N802 - see above
         if reply := await self._reply(server, self.mail):
             return reply
         envelope.mail_from = address
         return "250 OK"
 
-    async def handle_RCPT(self, server, session, envelope, address, options):
+    async def handle_RCPT(self, server, _session, envelope, address, _options):  # noqa: N802 - see above
         if reply := await self._reply(server, self.rcpt):
             return reply
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server, session, envelope):
+    async def handle_DATA(self, server, _session, envelope):  # noqa: N802 - see above
         first = self.data[0] if self.data else None
         if not isinstance(first, str) or first == "cut":  # the mail is kept, whatever becomes of the answer
             message = message_from_bytes(envelope.content, policy=policy.default)
@@ -86,7 +94,7 @@ class Post:
 
 class _Protocol(SMTP):
     def __init__(self, post: Post) -> None:
-        super().__init__(post, hostname="mail.test", loop=asyncio.get_running_loop())
+        super().__init__(post, hostname="mail.test", loop=asyncio.get_running_loop(), tls_context=post.tls)
         self.post = post
 
     async def push(self, status):
@@ -95,7 +103,7 @@ class _Protocol(SMTP):
         await super().push(status)
 
     def connection_made(self, transport):
-        self.post.connections += 1
+        self.post.lines.append(transport)
         super().connection_made(transport)
 
 
@@ -105,14 +113,17 @@ async def post() -> AsyncIterator[Post]:
     server = await asyncio.get_running_loop().create_server(lambda: _Protocol(made), "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
     yield made
+    for open_line in made.lines:
+        open_line.abort()
     server.close()
     await server.wait_closed()
 
 
 @pytest_asyncio.fixture
-async def notifier(make_database, post) -> AsyncIterator[OneService]:
-    environ = {**ENVIRONMENT, "SMTP_PORT": str(post.port)}
-    made = await one_service(build, MIGRATIONS, await make_database("notifier"), environ)
+async def notifier(make_database, post, request) -> AsyncIterator[OneService]:
+    environ = {**ENVIRONMENT, "SMTP_PORT": str(post.port), **getattr(request, "param", {})}
+    url = await make_database("notifier", template="notifier", prepare=lambda url: migrate(url, MIGRATIONS))
+    made = await one_service(build, MIGRATIONS, url, environ)
     yield made
     await made.close()
 

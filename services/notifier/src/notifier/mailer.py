@@ -16,6 +16,8 @@ Step = Literal["knocking", "addressing", "handing over"]
 StartTls = Literal["auto", "never", "require"]
 _IMPLICIT_TLS: Final = 465  # RFC 8314
 _ENHANCED: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?!\S)")  # RFC 3463
+# RFC 5321 and 4954: unknown command, bad sequence, authentication. They tell of us and the server, not of the mail.
+_OURS: Final = frozenset({500, 502, 503, 530, 534, 535, 538})
 _GOODBYE: Final = 2.0
 
 
@@ -111,7 +113,7 @@ def judge(step: Step, error: Exception) -> Outcome:
     """Return what a failure at this step means; the note holds no address, though servers repeat them."""
     code = error.code if isinstance(error, SMTPResponseException) else 0
     note = f"{step}: {_reply(error) or type(error).__name__}"
-    if step == "knocking":
+    if step == "knocking" or code in _OURS:
         return Outcome("away", code, note)
     match code // 100:
         case 4:

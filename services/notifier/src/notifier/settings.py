@@ -17,10 +17,10 @@ def _sender(value: str) -> str:
     name, address = parseaddr(value)
     try:
         parsed = Address(name, addr_spec=address)
-        value.encode("ascii")
+        address.encode("ascii")
     except (ValueError, MessageError, IndexError):
         parsed = Address()
-    if not (parsed.username and parsed.domain):
+    if not (parsed.username and parsed.domain and value.isprintable()):
         message = "write an address, such as Souk <shop@example.com>"
         raise ValueError(message)
     return value
