@@ -1,0 +1,1 @@
+"""Payments: calls to the providers, what is learned from them, and refunds."""

@@ -1,0 +1,102 @@
+"""Provider events: stored byte for byte before anything is made of them, then applied by themselves."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.contracts.payments import WebhookReceived
+from common.db import fetch, now, wake_after_commit
+from common.events import new_id
+from common.outbox import emit
+from payments.actions.facts import apply_provider_fact
+from payments.domain import Effect, EventStatus, Patience
+from payments.errors import Unreadable
+from payments.models import ProviderEvent
+from payments.providers import Content, Notice, Provider
+
+log = structlog.get_logger(__name__)
+_STORE: Final = """
+INSERT INTO provider_events (id, provider, event_ref, type, origin, body, sha256, status, received_at, due_at, attempts)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 'stored', now(), now(), 0)
+ON CONFLICT (provider, event_ref) DO NOTHING RETURNING id
+"""
+
+
+async def store_webhook(session: AsyncSession, provider: str, notice: Notice) -> None:
+    """Keep a verified webhook and tell of it; a repeat of the same event changes nothing."""
+    delivery_id = await _store(session, provider, notice, "webhook")
+    if delivery_id is None:
+        return
+    told = {
+        "delivery_id": delivery_id,
+        "provider": provider,
+        "event_ref": notice.event_ref,
+        "type": notice.type,
+        "body_sha256": _sha256(notice),
+    }
+    emit(session, WebhookReceived.model_validate(told))
+
+
+async def store_listed(session: AsyncSession, provider: str, notices: Sequence[Notice]) -> int:
+    """Keep the listed events that no webhook has brought; return how many those were."""
+    return sum([await _store(session, provider, notice, "list") is not None for notice in notices])
+
+
+async def _store(session: AsyncSession, provider: str, notice: Notice, origin: str) -> UUID | None:
+    row = (new_id(), provider, notice.event_ref, notice.type, origin, notice.body, _sha256(notice))
+    stored = await fetch(session, _STORE, *row)
+    if not stored:
+        return None
+    wake_after_commit(session, "apply facts")
+    return row[0]
+
+
+def _sha256(notice: Notice) -> str:
+    return hashlib.sha256(notice.body).hexdigest()
+
+
+async def apply_event(
+    session: AsyncSession, event: ProviderEvent, providers: Mapping[str, Provider], patience: Patience
+) -> None:
+    """Apply a stored event, file it, or keep it until the object it speaks of is known."""
+    provider = providers.get(event.provider)
+    if provider is None:
+        event.again(now() + patience.longest_retry, "provider_not_configured")
+        return
+    try:
+        content = provider.parse(event.body)
+    except Unreadable as error:
+        log.exception("provider event cannot be read", event_ref=event.event_ref, type=event.type)
+        event.end(EventStatus.UNREADABLE, str(error)[:500])
+        return
+    if content.ignored:
+        _ignore(event, content)
+        return
+    effects = [await apply_provider_fact(session, fact) for fact in content.facts]
+    _file(event, effects, content.facts[0].object_ref, patience)
+
+
+def _ignore(event: ProviderEvent, content: Content) -> None:
+    log.log(40 if content.alarm else 20, "provider event ignored", type=event.type, reason=content.ignored)
+    event.end(EventStatus.IGNORED, content.ignored)
+
+
+def _file(event: ProviderEvent, effects: Sequence[Effect], object_ref: str, patience: Patience) -> None:
+    if "unmatched" not in effects:
+        event.end(EventStatus.APPLIED)
+    elif now() - event.received_at < patience.unmatched_for:
+        event.wait(object_ref, now() + patience.retry(event.attempts))
+    else:
+        log.error("provider event matches nothing of ours", event_ref=event.event_ref, object_ref=object_ref)
+        event.end(EventStatus.UNMATCHED, "gave up waiting for its object")
+
+
+def postpone_event(event: ProviderEvent, error: str, until: datetime) -> None:
+    """Applying it failed: try again later."""
+    event.attempts += 1
+    event.again(until, error[:500])

@@ -1,0 +1,140 @@
+"""What orders asks of payments: to open a payment, to close it, to give money back. Each becomes a row for a loop."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.contracts.auth import UserRegistered, UserUpdated
+from common.contracts.orders import OrderClosing, OrderPaymentRequested, OrderRefundRequested
+from common.contracts.payments import RefundFailed
+from common.db import fetch, now, wake_after_commit
+from common.errors import NotYet
+from common.telemetry import current_trace
+from payments.actions.telling import tell, tell_cancelled
+from payments.domain import AT_PROVIDER, LIVE, RefundStatus, Status
+from payments.models import Payment, Refund
+from payments.queries import (
+    find_attempt_locked,
+    find_payment_locked,
+    find_refund_locked,
+    list_order_locked,
+    live_of,
+    total_refunded,
+)
+
+
+async def request_payment(session: AsyncSession, fact: OrderPaymentRequested) -> None:
+    """Intend a payment; while another one of the order may still bring money it ends at once instead.
+
+    Raises NotYet while that other one is being closed.
+    """
+    known = await list_order_locked(session, fact.order_id)
+    if any(payment.attempt == fact.attempt for payment in known):
+        return
+    payment = Payment(
+        order_id=fact.order_id,
+        user_id=fact.user_id,
+        number=fact.number,
+        attempt=fact.attempt,
+        provider=fact.provider,
+        flow=fact.flow,
+        amount=fact.amount.amount,
+        currency=fact.amount.currency,
+        expires_at=fact.expires_at,
+        correlation_id=current_trace().correlation_id,
+        due_at=now(),
+    )
+    other = live_of(known)
+    if other and other.closing:
+        raise NotYet
+    if other or any(earlier.status == Status.SUCCEEDED for earlier in known):
+        tell_cancelled(session, payment, payment.move(Status.CANCELLED, "cancelled"), "previous_attempt_live")
+    else:
+        session.add(payment.note("intended"))
+        wake_after_commit(session, "open payments")
+    session.add(payment)
+
+
+async def request_closing(session: AsyncSession, fact: OrderClosing) -> None:
+    """Close the payment of an attempt, at the provider if it was ever asked; raises NotYet for one not heard of."""
+    payment = await find_attempt_locked(session, fact.order_id, fact.attempt)
+    if payment is None:
+        raise NotYet
+    if payment.status in {Status.FAILED, Status.MISMATCHED}:
+        await _answer_again(session, payment, fact.into)
+    else:
+        _close(session, payment, fact.into)
+
+
+async def end_payments(session: AsyncSession, order_id: UUID, reason: str) -> None:
+    """Close whatever may still bring money to an order that has ended."""
+    for payment in await list_order_locked(session, order_id):
+        _close(session, payment, reason)
+
+
+async def request_refund(session: AsyncSession, fact: OrderRefundRequested) -> None:
+    """Intend a refund, never of more than was captured; raises NotYet for a payment not heard of."""
+    payment = await find_payment_locked(session, fact.payment_id)
+    if payment is None:
+        raise NotYet
+    if await find_refund_locked(session, fact.refund_id):
+        return
+    refund = Refund(
+        id=fact.refund_id,
+        payment_id=payment.id,
+        order_id=payment.order_id,
+        provider=payment.provider,
+        payment_ref=payment.provider_ref or "",
+        amount=fact.amount.amount,
+        currency=fact.amount.currency,
+        reason=fact.reason,
+        correlation_id=payment.correlation_id,
+        due_at=now(),
+    )
+    obstacle = await _obstacle(session, payment, fact)
+    session.add(refund)
+    if obstacle is None:
+        wake_after_commit(session, "send refunds")
+        return
+    told = RefundFailed(
+        refund_id=refund.id, payment_id=payment.id, order_id=payment.order_id, amount=fact.amount, reason=obstacle
+    )
+    tell(session, refund, refund.move(RefundStatus.FAILED), told)
+
+
+async def _obstacle(session: AsyncSession, payment: Payment, fact: OrderRefundRequested) -> str | None:
+    if payment.order_id != fact.order_id:
+        return "not_the_orders_payment"
+    if payment.status != Status.SUCCEEDED:
+        return "not_captured"
+    if fact.amount.currency != payment.currency:
+        return "other_currency"
+    if fact.amount.amount + await total_refunded(session, payment) > payment.amount:
+        return "more_than_captured"
+    return None
+
+
+async def copy_user(session: AsyncSession, fact: UserRegistered | UserUpdated) -> None:
+    """Keep the newest name and address of a user."""
+    await fetch(session, _COPY, fact.user_id, fact.name, fact.email, fact.version_number)
+
+
+_COPY = """
+INSERT INTO customers (user_id, name, email, version) VALUES ($1, $2, $3, $4)
+ON CONFLICT (user_id) DO UPDATE SET name = $2, email = $3, version = $4 WHERE customers.version < $4
+"""
+
+
+def _close(session: AsyncSession, payment: Payment, reason: str) -> None:
+    if payment.status not in LIVE or payment.closing:
+        return
+    if payment.called_at is None:
+        tell_cancelled(session, payment, payment.move(Status.CANCELLED, "cancelled"), reason)
+        return
+    payment.close_for(reason)
+    wake_after_commit(session, "close payments" if payment.status in AT_PROVIDER else "open payments")
+
+
+async def _answer_again(session: AsyncSession, payment: Payment, reason: str) -> None:
+    """No money can come of it, and orders may have asked before it heard."""
+    tell_cancelled(session, payment, payment.note(f"closed:{payment.version}"), reason)

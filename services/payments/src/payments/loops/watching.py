@@ -1,0 +1,77 @@
+"""Looking at open payments, in case no webhook comes, and closing those whose order ends."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.db import now
+from common.faults import faultpoint
+from common.loops import LeaseLost, claim, under_lease
+from payments.actions import calling
+from payments.domain import AT_PROVIDER, Patience, ProviderFact, Status
+from payments.errors import Refused, UnknownOutcome
+from payments.loops.world import Unknown, World, all_of, ask
+from payments.models import Payment
+from payments.providers import Provider
+
+Facts = Sequence[ProviderFact]
+Call = Callable[[Provider, str], Awaitable[Facts]]
+Record = Callable[[AsyncSession, Payment, Facts, Patience], Awaitable[None]]
+_CLOSABLE: Final = AT_PROVIDER | {Status.MISMATCHED}
+
+
+async def poll_open_payments(world: World) -> int:
+    """Ask for payments that have been quiet for a while."""
+    due = (Payment.status.in_(AT_PROVIDER), Payment.closing.is_(None))
+    return await _ask_about(world, due, _fetch, calling.record_polled)
+
+
+async def close_closing_payments(world: World) -> int:
+    """Close payments at the provider, and tell what came of it."""
+    due = (Payment.status.in_(_CLOSABLE), Payment.closing.is_not(None))
+    return await _ask_about(world, due, _close, calling.record_closed)
+
+
+async def _ask_about(world: World, due: Sequence[ColumnElement[bool]], call: Call, record: Record) -> int:
+    known = Payment.provider.in_(world.providers)
+    async with world.database.transaction() as session:
+        rows = await claim(session, Payment, known, *due, lease=world.patience.lease)
+    await faultpoint("loop.claimed")
+    await all_of(partial(_ask, world, call, record), rows)
+    return len(rows)
+
+
+async def _ask(world: World, call: Call, record: Record, payment: Payment) -> None:
+    answer = await ask(world, payment, partial(_checked, world, call, payment))
+    try:
+        async with world.database.transaction() as session:
+            row = await under_lease(session, payment)
+            if isinstance(answer, (Refused, Unknown)):
+                error = answer.error if isinstance(answer, Unknown) else str(answer)
+                row.again(now() + world.patience.retry(row.attempts), error[:500])
+            else:
+                await record(session, row, answer, world.patience)
+    except LeaseLost:
+        if not isinstance(answer, (Refused, Unknown)):
+            async with world.database.transaction() as session:
+                await calling.file_facts(session, payment.id, answer)
+        return
+    await faultpoint("loop.written")
+
+
+async def _checked(world: World, call: Call, payment: Payment) -> Facts:
+    facts = await call(world.providers[payment.provider], payment.provider_ref or "")
+    if not facts or any(fact.subject != payment.id for fact in facts):
+        raise UnknownOutcome("the answer is about another payment")
+    return facts
+
+
+async def _fetch(provider: Provider, ref: str) -> Facts:
+    return await provider.fetch(ref)
+
+
+async def _close(provider: Provider, ref: str) -> Facts:
+    return await provider.close(ref)

@@ -1,0 +1,37 @@
+"""Payments, put together."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from common.broker import Wire
+from common.serve import main
+from common.service import Doors, Service, build_service, open_service_database, sealer
+from common.settings import load
+from payments.handlers import events
+from payments.loops import World, payments_loops
+from payments.providers.configured import configured
+from payments.routes import routes
+from payments.settings import PaymentsSettings
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+
+def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
+    """Return the service as the environment describes it."""
+    settings = load(PaymentsSettings, environ)
+    database = open_service_database(settings)
+    providers = configured(settings)
+    world = World(database, providers, settings.patience, sealer(settings))
+    doors = Doors(
+        routers=[routes],
+        events=events,
+        loops=payments_loops(world),
+        state={"providers": providers},
+        closing=[provider.disconnect for provider in providers.values()],
+    )
+    return build_service(settings, database, doors, wire)
+
+
+if __name__ == "__main__":
+    main(build, MIGRATIONS, os.environ)
