@@ -1,0 +1,1 @@
+"""The command line of Souk, and the whole system in one process."""

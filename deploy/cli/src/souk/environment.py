@@ -1,0 +1,76 @@
+"""The environment of a local system: what the user has set, and development's own answers for the rest."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from souk.home import Home
+
+ADMIN_EMAIL = "admin@souk.test"
+_SANDBOX_KEY = "sk_test_souk_sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the parts of a local system are."""
+
+    port: int
+    database_url: Callable[[str], str]
+    sandbox_port: int
+    smtp_port: int
+    amqp_url: str = ""
+
+    @property
+    def public(self) -> str:
+        """Where clients reach the system."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def sandbox(self) -> str:
+        """Where the sandbox is."""
+        return f"http://127.0.0.1:{self.sandbox_port}/sandbox"
+
+    @property
+    def stripe_webhook(self) -> str:
+        """Where the sandbox delivers Stripe's webhooks."""
+        return f"{self.public}/api/v1/payments/webhooks/stripe"
+
+
+def uses_sandbox(given: Mapping[str, str]) -> bool:
+    """Say whether Stripe is the sandbox: no key of its own and no other implementation named."""
+    return not given.get("STRIPE_SECRET_KEY") and not given.get("STRIPE_API_BASE")
+
+
+def webhook_secret(given: Mapping[str, str], home: Home) -> str:
+    """Return the secret Stripe's webhooks are signed with."""
+    return given.get("STRIPE_WEBHOOK_SECRET") or str(home.secrets()["STRIPE_WEBHOOK_SECRET"])
+
+
+def environment(service: str, given: Mapping[str, str], home: Home, where: Addresses) -> dict[str, str]:
+    """Return everything a service reads; whatever the user has set wins."""
+    kept = home.secrets()
+    own = {
+        "PORT": str(where.port),
+        "PUBLIC_URL": where.public,
+        "JWKS_URL": f"{where.public}/api/v1/auth/jwks",
+        "WIRE": "rabbitmq" if where.amqp_url else "inprocess",
+        "AMQP_URL": where.amqp_url,
+        f"DATABASE_URL_{service.upper()}": where.database_url(f"souk_{service}"),
+        "ADMIN_EMAIL": ADMIN_EMAIL,
+        "ADMIN_PASSWORD": kept["ADMIN_PASSWORD"],
+        "STRIPE_WEBHOOK_SECRET": webhook_secret(given, home),
+        "SEAL_PRIVATE_KEY": json.dumps(kept["SEAL_PRIVATE_KEYS"][service]),
+        "SEAL_PUBLIC_KEYS": json.dumps(kept["SEAL_PUBLIC_KEYS"]),
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": str(where.smtp_port),
+        "SMTP_STARTTLS": "never",
+        "MAIL_FROM": "Souk <shop@souk.test>",
+        "LOG_LEVEL": "WARNING",
+    }
+    if uses_sandbox(given):
+        own |= {"STRIPE_SECRET_KEY": _SANDBOX_KEY, "STRIPE_API_BASE": f"{where.sandbox}/stripe"}
+    elif not given.get("STRIPE_SECRET_KEY"):
+        own["STRIPE_SECRET_KEY"] = _SANDBOX_KEY
+    if given.get("SMTP_HOST"):
+        own = {name: value for name, value in own.items() if not name.startswith("SMTP_")}
+    return own | {name: value for name, value in given.items() if value.strip()}

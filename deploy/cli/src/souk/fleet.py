@@ -1,0 +1,163 @@
+"""The system as separate processes over a private RabbitMQ: started, killed, restarted one by one."""
+
+import asyncio
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from common.broker import apply_topology
+from souk.databases import prepare
+from souk.environment import Addresses, environment, webhook_secret
+from souk.home import SERVICES, Home
+from souk.machines.ports import free_port
+from souk.machines.postgres import PostgresServer
+from souk.machines.processes import Process, wait_until
+from souk.machines.rabbitmq import RabbitServer
+from souk.topology import hearers
+
+_READY_WITHIN = 60
+
+
+@dataclass(slots=True)
+class Unit:
+    """One process of the fleet: a service in a role, on ports of its own."""
+
+    name: str
+    service: str
+    role: str = "all"
+    port: int = field(default_factory=free_port)
+    internal_port: int = field(default_factory=free_port)
+    process: Process | None = None
+
+    @property
+    def ready_url(self) -> str:
+        """Where it says whether it is ready."""
+        return f"http://127.0.0.1:{self.internal_port}/{self.service}/health/ready"
+
+
+class Fleet:
+    """Every service as a process. `given` is the user's environment; `units` default to one per service."""
+
+    def __init__(
+        self, home: Home, given: Mapping[str, str], *, port: int, units: Iterable[Unit] = (), durable: bool = True
+    ) -> None:
+        self.home, self._given = home, dict(given)
+        self.units = {unit.name: unit for unit in units or (Unit(name, name) for name in SERVICES)}
+        self.postgres = PostgresServer(home.postgres, durable=durable)
+        self.rabbitmq = RabbitServer(home.rabbitmq)
+        self.sandbox_port, self.smtp_port, self.port = free_port(), free_port(), port
+        self._sandbox: Process | None = None
+        self._gateway: Process | None = None
+
+    @property
+    def where(self) -> Addresses:
+        """Where the parts are."""
+        return Addresses(self.port, self.postgres.url, self.sandbox_port, self.smtp_port, self.rabbitmq.amqp_url)
+
+    def start(self) -> None:
+        """Start the machines, lay out databases and topology, start every process, and wait until all are ready."""
+        self.postgres.start()
+        self.rabbitmq.start()
+        prepare(self.postgres)
+        apply_topology_now(self.where.amqp_url)
+        self.start_sandbox()
+        for name in self.units:
+            self.start_unit(name)
+        self.start_gateway()
+        self.wait_ready()
+
+    def start_sandbox(self) -> None:
+        """Start the sandbox, or start it again: it remembers."""
+        secret = webhook_secret(self._given, self.home)
+        command = [
+            *(sys.executable, "-m", "sandbox", "--port", str(self.sandbox_port), "--state", str(self.home.sandbox)),
+            *("--smtp-port", str(self.smtp_port), "--public-url", self.where.sandbox),
+            *("--webhook", f"stripe={self.where.stripe_webhook}", "--secret", f"stripe={secret}"),
+        ]
+        ready = f"{self.where.sandbox}/truth"
+        self._sandbox = Process(command, self.home.logs / "sandbox.log", ready=ready, name="sandbox")
+        self._sandbox.start()
+        self._sandbox.wait_ready(20)
+
+    def kill_sandbox(self) -> None:
+        """End the sandbox at once."""
+        if self._sandbox:
+            self._sandbox.kill()
+
+    def start_unit(self, name: str, extra: Mapping[str, str] | None = None) -> None:
+        """Start a process, with more variables than the others have where a test wants them (`FAULTS`)."""
+        unit = self.units[name]
+        given = {**self._given, "SOUK_ROLE": unit.role, **(extra or {})}
+        env = environment(unit.service, given, self.home, self.where) | {
+            "PORT": str(unit.port),
+            "INTERNAL_PORT": str(unit.internal_port),
+            "LOG_LEVEL": given.get("LOG_LEVEL", "INFO"),
+        }
+        command = [sys.executable, "-m", f"{unit.service}.main"]
+        unit.process = Process(command, self.home.logs / f"{name}.log", env=env, ready=unit.ready_url, name=name)
+        unit.process.start()
+
+    def start_gateway(self) -> None:
+        """Start the development gateway in front of the services' api processes."""
+        fronts = {
+            unit.service: f"http://127.0.0.1:{unit.port}" for unit in self.units.values() if unit.role != "worker"
+        }
+        fronts["sandbox"] = f"http://127.0.0.1:{self.sandbox_port}"
+        command = [sys.executable, "-m", "souk.proxy", str(self.port), json.dumps(fronts)]
+        self._gateway = Process(command, self.home.logs / "gateway.log", name="gateway")
+        self._gateway.start()
+
+    def process(self, name: str) -> Process:
+        """Return a unit's process; raises KeyError when there is none."""
+        process = self.units[name].process
+        if process is None:
+            raise KeyError(name)
+        return process
+
+    def unready(self) -> list[str]:
+        """Return the units that are not ready."""
+        return [unit.name for unit in self.units.values() if not _answers(unit.ready_url)]
+
+    def wait_ready(self, seconds: float = _READY_WITHIN) -> None:
+        """Wait until every process is ready; raises RuntimeError with the laggards' last words."""
+        if not wait_until(lambda: not self.unready() and _answers(f"{self.where.public}/api/v1/products"), seconds):
+            last = {name: self.process(name).last_lines() for name in self.unready()}
+            raise RuntimeError(f"not ready within {seconds:g} s: {last}")
+
+    def stop(self) -> None:
+        """Stop everything gently, the machines last."""
+        for process in self._processes():
+            process.stop(20)
+        self.rabbitmq.stop()
+        self.postgres.stop()
+
+    def _processes(self) -> Iterator[Process]:
+        yield from filter(None, (self._gateway, *(unit.process for unit in self.units.values()), self._sandbox))
+
+
+@contextmanager
+def many_processes(home: Home, given: Mapping[str, str], port: int) -> Iterator[Fleet]:
+    """Run the fleet while the block runs."""
+    fleet = Fleet(home, given, port=port)
+    try:
+        fleet.start()
+        yield fleet
+    finally:
+        fleet.stop()
+
+
+def apply_topology_now(amqp_url: str) -> list[str]:
+    """Declare the topology from where no loop runs; return one line per queue."""
+    return asyncio.run(apply_topology(amqp_url, hearers()))
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

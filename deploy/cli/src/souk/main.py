@@ -1,0 +1,181 @@
+"""The `souk` command."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import typer
+import uvloop
+from common.broker import TopologyMismatch
+from common.sealed import new_key_pair
+from common.settings import BadSetting
+from dotenv import dotenv_values
+
+from souk import documents, parked, running
+from souk.connect import database_urls
+from souk.databases import prepare
+from souk.doctor import doctor as examine_books
+from souk.fleet import apply_topology_now
+from souk.home import ROOT, SERVICES, Home
+from souk.machines.binaries import find_programs
+from souk.machines.errors import MachineError
+from souk.machines.postgres import PostgresServer
+from souk.topology import hearers
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Souk: run it, look into it, mend it.")
+parked_app = typer.Typer(no_args_is_help=True, help="Events that wait for an operator's decision.")
+topology_app = typer.Typer(no_args_is_help=True, help="RabbitMQ's exchanges, queues and bindings.")
+contracts_app = typer.Typer(no_args_is_help=True, help="The documents made from the code: OpenAPI, AsyncAPI, schemas.")
+app.add_typer(parked_app, name="parked")
+app.add_typer(topology_app, name="topology")
+app.add_typer(contracts_app, name="contracts")
+
+AtHome = Annotated[Path, typer.Option("--home", help="The folder that keeps what a local system remembers.")]
+_HOME = ROOT / ".souk"
+WireName = Annotated[
+    Literal["inprocess", "rabbitmq"], typer.Option(help="inprocess, or rabbitmq: a process per service.")
+]
+
+
+def given() -> dict[str, str]:
+    """Return the user's environment, over what a `.env` file says."""
+    return {**{name: value or "" for name, value in dotenv_values(ROOT / ".env").items()}, **os.environ}
+
+
+def main() -> None:
+    """Run the command; what an operator must mend is one sentence and exit code 1."""
+    try:
+        app()
+    except (BadSetting, TopologyMismatch, MachineError) as error:
+        sys.exit(str(error))
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+@app.command()
+def run(home: AtHome = _HOME, wire: WireName = "inprocess") -> None:
+    """Run the whole system with demo data until Ctrl-C."""
+    start = running.run if wire == "inprocess" else running.run_processes
+    _run(start(Home(home).open(), given(), _port()))
+
+
+@app.command()
+def reset(home: AtHome = _HOME) -> None:
+    """Delete everything a local system remembers."""
+    PostgresServer(Home(home).postgres).erase()
+    Home(home).erase()
+
+
+@app.command()
+def doctor(
+    home: AtHome = _HOME,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    truth: Annotated[str | None, typer.Option(help="The provider's own list: http://…/sandbox/truth")] = None,
+) -> None:
+    """Open every book read-only and check that it balances; exits 1 when one does not."""
+
+    async def examine() -> int:
+        async with database_urls(Home(home), given()) as urls:
+            return await examine_books(urls, truth_url=truth, as_json=as_json)
+
+    raise typer.Exit(_run(examine()))
+
+
+@app.command()
+def migrate(
+    service: Annotated[str | None, typer.Argument(help="One of them, or all.")] = None, home: AtHome = _HOME
+) -> None:
+    """Bring the local databases up to this release."""
+    server = PostgresServer(Home(home).open().postgres).start()
+    try:
+        prepare(server, [service] if service else SERVICES)
+    finally:
+        server.stop()
+
+
+@app.command("db-shell")
+def db_shell(service: str, home: AtHome = _HOME) -> None:
+    """Open psql in a service's database."""
+
+    async def shell() -> int:
+        async with database_urls(Home(home), given()) as urls:
+            url = urls[service].replace("+asyncpg", "")
+            process = await asyncio.create_subprocess_exec(find_programs().bin / "psql", url)
+            return await process.wait()
+
+    raise typer.Exit(_run(shell()))
+
+
+@app.command()
+def keys(service: str) -> None:
+    """Make a service's key pair for sealed secrets: SEAL_PRIVATE_KEY, and its part of SEAL_PUBLIC_KEYS."""
+    private, public = new_key_pair(service)
+    typer.echo(f"SEAL_PRIVATE_KEY='{private}'\nSEAL_PUBLIC_KEYS='{json.dumps({service: json.loads(public)})}'")
+
+
+@topology_app.command("apply")
+def topology_apply(amqp_url: Annotated[str, typer.Option(envvar="AMQP_URL")]) -> None:
+    """Declare exchanges, queues and bindings; safe to repeat."""
+    for line in apply_topology_now(amqp_url):
+        typer.echo(line)
+
+
+@topology_app.command("show")
+def topology_show() -> None:
+    """Show who listens to what."""
+    for hearer in hearers():
+        typer.echo(f"{hearer.service}: {', '.join(sorted(hearer.types))}")
+
+
+@parked_app.command("list")
+def parked_list(home: AtHome = _HOME) -> None:
+    """List parked events: service, id, type, attempts, reason."""
+    for row in _run(parked.listing(Home(home), given())):
+        typer.echo(f"{row['service']:9} {row['id']} {row['type']:26} {row['attempts']:3}  {row['error']}")
+
+
+@parked_app.command("show")
+def parked_show(event_id: UUID, home: AtHome = _HOME) -> None:
+    """Show an event as each service has stored it."""
+    typer.echo(json.dumps(_run(parked.showing(Home(home), given(), event_id)), indent=2, default=str))
+
+
+@parked_app.command("retry")
+def parked_retry(
+    event_id: Annotated[UUID | None, typer.Argument(help="One of them, or all.")] = None,
+    service: Annotated[str | None, typer.Option(help="Only this service's.")] = None,
+    home: AtHome = _HOME,
+) -> None:
+    """Let parked events be tried again."""
+    count = _run(parked.retrying(Home(home), given(), service, event_id))
+    typer.echo(f"{count} to be tried again")
+
+
+@contracts_app.command("write")
+def contracts_write() -> None:
+    """Write the documents under docs/ anew."""
+    documents.write()
+
+
+@contracts_app.command("check")
+def contracts_check() -> None:
+    """Fail when a committed document is not what the code says."""
+    stale = [str(file.relative_to(ROOT)) for file in documents.drifted()]
+    if stale:
+        sys.exit(f"Not what the code says: {', '.join(stale)}. Look at `git diff` after `souk contracts write`.")
+
+
+def _port() -> int:
+    text = given().get("PORT", "").strip() or "8000"
+    if not text.isdigit():
+        raise BadSetting(f"PORT cannot be used: {text!r} is no port number.")
+    return int(text)

@@ -1,0 +1,74 @@
+"""`souk run`: the system comes up, the shop is seeded, the addresses are printed, Ctrl-C stops it cleanly."""
+
+import asyncio
+from collections.abc import Mapping
+
+import httpx2
+from common.serve import stop_signal
+from common.telemetry import log_as_json
+from rich.console import Console
+
+from souk.client import Client
+from souk.environment import ADMIN_EMAIL, Addresses
+from souk.fleet import many_processes
+from souk.home import Home
+from souk.onebox import one_process
+from souk.seed import CUSTOMER, SELLER, seed
+
+console = Console(highlight=False)
+
+
+async def run(home: Home, given: Mapping[str, str], port: int) -> None:
+    """Run the one-process system until it is told to stop."""
+    stop = stop_signal()
+    log_as_json(given.get("LOG_LEVEL") or "WARNING")
+    async with one_process(home, given, port, _say) as where:
+        await _welcome(home, given, where)
+        await stop.wait()
+        _say("stopping")
+
+
+async def run_processes(home: Home, given: Mapping[str, str], port: int) -> None:
+    """Run the services as processes over RabbitMQ until told to stop."""
+    stop = stop_signal()
+    _say("starting PostgreSQL, RabbitMQ and a process per service")
+    fleet = many_processes(home, given, port)
+    running = await asyncio.to_thread(fleet.__enter__)
+    try:
+        await _welcome(home, given, running.where)
+        _say(f"logs of the processes: {home.logs}")
+        await stop.wait()
+        _say("stopping")
+    finally:
+        await asyncio.to_thread(fleet.__exit__, None, None, None)
+
+
+def admin_of(home: Home, given: Mapping[str, str]) -> tuple[str, str]:
+    """Return the admin's e-mail address and password."""
+    return given.get("ADMIN_EMAIL") or ADMIN_EMAIL, given.get("ADMIN_PASSWORD") or home.secrets()["ADMIN_PASSWORD"]
+
+
+async def _welcome(home: Home, given: Mapping[str, str], where: Addresses) -> None:
+    email, password = admin_of(home, given)
+    async with httpx2.AsyncClient(timeout=30) as http:
+        seeded = await seed(Client(http, where.public), (email, password))
+    console.print(
+        f"""
+[bold]Souk is open[/] with {seeded.products} products{" (freshly seeded)" if seeded.fresh else ""}.
+
+  API            {where.public}/api/v1/products
+  documentation  {where.public}/api/docs
+  mailbox        {where.sandbox}/mail
+  sandbox        {where.sandbox}
+  health         {where.public}/api/v1/health
+
+  admin     {email}  {password}
+  seller    {SELLER[1]}  {SELLER[2]}
+  customer  {CUSTOMER[1]}  {CUSTOMER[2]}
+
+Ctrl-C stops it; everything is remembered until `make reset`."""
+    )
+
+
+def _say(what: str) -> None:
+    console.print(f"[dim]· {what}[/]")
