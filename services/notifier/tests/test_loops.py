@@ -240,6 +240,14 @@ async def test_a_mail_we_cannot_write_waits_and_holds_up_nobody(notifier, post):
     assert fine["status"] == "sent"
 
 
+async def test_a_database_that_refuses_a_row_does_not_tell_what_was_in_it(notifier):
+    with structlog.testing.capture_logs() as logs:
+        await notifier.hear(registered(name="Ada\x00", email="ada@example.com"))
+    [row] = await rows(notifier, "SELECT status, error FROM inbox")
+    assert row["status"] == "waiting"
+    assert "ada@" not in f"{row['error']}{logs}"
+
+
 async def test_logs_name_nobody(notifier, post):
     post.rcpt.extend(["550 5.1.1 <ada@example.com> unknown", "450 4.1.1 <ada@example.com> busy"])
     post.data.append("cut")

@@ -116,6 +116,7 @@ def open_database(
         pool_timeout=5,
         pool_pre_ping=False,
         pool_use_lifo=True,
+        hide_parameters=True,  # errors are logged and kept in the inbox; what was in the row is nobody's business
         connect_args={
             "timeout": 10,
             "command_timeout": 30,
