@@ -22,7 +22,7 @@ async def test_an_order_reserves_every_line_and_says_so(shop, order):
     made = order((mug, 2), (poster, 3))
     await shop.one.hear(made.created())
     assert await shop.told("stock.reserved") == [("stock.reserved", {"order_id": str(made.id)})]
-    assert (await shop.show(mug))["stock"], (await shop.show(poster))["stock"] == (3, 0)
+    assert ((await shop.show(mug))["stock"], (await shop.show(poster))["stock"]) == (3, 0)
     await shop.check_books()
 
 

@@ -4,11 +4,19 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
 
 from catalog.models import Changes, Grant, Product, StockEntry
 from common.http import Page
 from common.http.fields import Id, Line, Metadata, MoneyIn, MoneyOut, Strict, Text, TimeOut
+
+
+def _not_zero(value: int) -> int:
+    if value == 0:
+        raise PydanticCustomError("zero", "write how many pieces more or fewer")
+    return value
+
 
 Name = Annotated[Line, Field(min_length=1, max_length=200)]
 Description = Annotated[Text, Field(max_length=20_000)]
@@ -18,7 +26,7 @@ Image = Annotated[Line, Field(max_length=2000, pattern=r"^https?://[^\s/@?#\\]+(
 Images = Annotated[list[Image], Field(max_length=30)]
 Kind = Literal["physical", "digital"]
 Pieces = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Delta = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
+Delta = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000), AfterValidator(_not_zero)]
 
 
 class NewProduct(Strict):
