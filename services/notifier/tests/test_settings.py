@@ -33,6 +33,15 @@ def test_the_api_role_needs_no_mail_server():
     assert load(NotifierSettings, PRODUCTION | {"SMTP_HOST": "", "SOUK_ROLE": "api"}).smtp_host is None
 
 
+@pytest.mark.parametrize(
+    ("timeout", "pace", "limit"), [("60s", "1", 60), ("60s", "6", 10), ("60s", "60", 5), ("2s", "60", 2)]
+)
+def test_the_time_limit_of_a_mail_follows_the_pace_within_reason(timeout, pace, limit):
+    environ = {"DATABASE_URL_NOTIFIER": "postgresql://db/notifier", "WIRE": "inprocess"}
+    settings = load(NotifierSettings, environ | {"SMTP_TIMEOUT": timeout, "SOUK_PACE": pace})
+    assert settings.mail_server.limit == limit
+
+
 @pytest.mark.parametrize("sender", ["nobody", "Souk <shop>", "a@b.example\r\nBcc: c@d.example", "", "ä@souk.example"])
 def test_a_sender_that_is_no_address_is_refused(sender):
     with pytest.raises(BadSetting, match="MAIL_FROM"):
