@@ -26,6 +26,7 @@ def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
         loops=auth_loops(database, hasher, settings),
         state={"hasher": hasher},
         key_source=key_source(settings),
+        closing=[hasher.close],
     )
     return build_service(settings, database, doors, wire)
 

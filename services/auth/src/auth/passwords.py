@@ -48,6 +48,10 @@ class Hasher:
         """Say whether a password fits the kept hash; without one (nobody has that address) the work is the same."""
         return await self._work(lambda: self._check(kept or self._nobodys, normal_password(password)))
 
+    async def close(self) -> None:
+        """Let the threads end, and forget what waits for them."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
     def _check(self, kept: str, password: str) -> Checked:
         try:
             self._argon2.verify(kept, password)
