@@ -1,52 +1,51 @@
-"""A service database with only the machinery in it, and a service made of nothing but handlers."""
+"""A service database with only the machinery in it, and the tools that hurt connections."""
 
+import asyncio
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
-from uuid import UUID
+from contextlib import suppress
 
 import asyncpg
 import pytest
 import pytest_asyncio
-from common.db import Database, open_database, plain_dsn
-from common.events import Event
+import structlog
+from sqlalchemy import make_url
+
+from common import faults
+from common.db import Database, fetch, open_database, plain_dsn
 from common.migrations import machinery_tables
 from common.telemetry import Metrics
+from common.wakeups import Waker
 
-
-class Counted(Event, wire="test.counted", subject="subject_id"):
-    """Something to count."""
-
-    subject_id: UUID
-    amount: int = 1
-
-
-class Told(Event, wire="test.told", subject="subject_id", heard=False):
-    """Something nobody hears."""
-
-    subject_id: UUID
+OpenDatabase = Callable[..., Awaitable[Database]]
 
 
 async def make_machinery(url: str) -> None:
-    """Lay out the machinery's tables and one table for effects."""
+    """Lay out the machinery's tables, each in one partition for quickness, and one table for effects."""
     connection = await asyncpg.connect(plain_dsn(url))
     try:
         for statement in machinery_tables():
-            await connection.execute(statement)
+            if "FOR VALUES" not in statement:
+                await connection.execute(statement)
         await connection.execute("CREATE TABLE effects (event_subject uuid, amount int)")
     finally:
         await connection.close()
 
 
-OpenDatabase = Callable[[str], Awaitable[Database]]
+@pytest_asyncio.fixture
+async def machinery_url(make_database: Callable[..., Awaitable[str]]) -> str:
+    """The address of a fresh database with the machinery."""
+    return await make_database("test", template="machinery", prepare=make_machinery)
 
 
 @pytest_asyncio.fixture
 async def open_service_database(make_database: Callable[..., Awaitable[str]]) -> AsyncIterator[OpenDatabase]:
-    """`await open_service_database("listener")`: a fresh database with the machinery."""
+    """`await open_service_database("listener")`: a fresh database with the machinery, or another opening of `url`."""
     opened: list[Database] = []
 
-    async def make(service: str) -> Database:
-        url = await make_database(service, template="machinery", prepare=make_machinery)
-        opened.append(open_database(url, service))
+    async def make(service: str, *, url: str | None = None, waker: Waker | None = None) -> Database:
+        url = url or await make_database(service, template="machinery", prepare=make_machinery)
+        opened.append(open_database(url, service, waker=waker))
         return opened[-1]
 
     yield make
@@ -58,3 +57,124 @@ async def open_service_database(make_database: Callable[..., Awaitable[str]]) ->
 def metrics() -> Metrics:
     """Metrics of a service nobody knows."""
     return Metrics("test")
+
+
+@pytest.fixture
+def ask():
+    """`await ask(database, sql, *args)`: the rows of a query, in a transaction of its own."""
+
+    async def run(database: Database, sql: str, *args: object) -> list[asyncpg.Record]:
+        async with database.transaction() as session:
+            return await fetch(session, sql, *args)
+
+    return run
+
+
+@pytest.fixture
+def eventually():
+    """`await eventually(check)`: wait until a check, async or not, says yes, and return what it says."""
+
+    async def wait(check, seconds: float = 15) -> object:
+        async with asyncio.timeout(seconds):
+            while True:
+                found = check()
+                found = await found if inspect.isawaitable(found) else found
+                if found:
+                    return found
+                await asyncio.sleep(0.02)
+
+    return wait
+
+
+@pytest_asyncio.fixture
+async def background():
+    """`background(coroutine)`: run it beside the test, and cancel it afterwards."""
+    tasks: list[asyncio.Task] = []
+
+    def start(work) -> asyncio.Task:
+        tasks.append(asyncio.create_task(work))
+        return tasks[-1]
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def arm():
+    """`arm("relay.confirmed:raise")`: set fault points for this test."""
+    yield faults.arm
+    faults.arm("")
+
+
+@pytest.fixture
+def captured_logs():
+    """The structured log lines of the test."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+class Proxy:
+    """A TCP proxy that can cut its connections, or hold what flows down them."""
+
+    def __init__(self, url: str) -> None:
+        parts = make_url(url)
+        self._url, self._target = parts, (parts.host, parts.port)
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+
+    @property
+    def url(self) -> str:
+        """The target's address, through the proxy."""
+        assert self._server
+        return self._url.set(port=self._server.sockets[0].getsockname()[1]).render_as_string(hide_password=False)
+
+    async def start(self) -> "Proxy":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1")
+        return self
+
+    def cut(self) -> None:
+        """Break every connection, as a lost network does."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def stop(self) -> None:
+        assert self._server
+        self._server.close()
+        self.cut()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        down_reader, up_writer = await asyncio.open_connection(*self._target)
+        self._writers |= {writer, up_writer}
+        with suppress(OSError):
+            await asyncio.gather(self._pump(reader, up_writer), self._pump(down_reader, writer, hold=True))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, hold: bool = False) -> None:
+        try:
+            while data := await reader.read(65536):
+                if hold:
+                    await self.flowing.wait()
+                writer.write(data)
+                await writer.drain()
+        finally:
+            writer.close()
+
+
+@pytest_asyncio.fixture
+async def through_proxy():
+    """`await through_proxy(url)`: a proxy before a server, to cut or to hold."""
+    made: list[Proxy] = []
+
+    async def make(url: str) -> Proxy:
+        made.append(await Proxy(url).start())
+        return made[-1]
+
+    yield make
+    for proxy in made:
+        proxy.flowing.set()
+        await proxy.stop()

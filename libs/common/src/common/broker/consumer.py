@@ -84,7 +84,7 @@ class QueueConsumer:
         deliveries = [Delivery(bytes(message.body), bool(message.redelivered)) for message in batch]
         while not self._lost.is_set():
             try:
-                await self._sink(deliveries)
+                await contained(self._sink(deliveries))
                 break
             except Exception:
                 log.exception("deliveries could not be stored, trying again", queue=self._queue)

@@ -8,6 +8,7 @@ import structlog
 
 from common.broker.wire import BATCH, Delivery, Message, NotConfirmed, Sink, Unroutable
 from common.events import Lane
+from common.tasks import contained
 
 log = structlog.get_logger(__name__)
 _MOST_WAITING = 5000
@@ -90,7 +91,7 @@ class InProcessWire:
     async def _store(self, service: str, sink: Sink, batch: Sequence[Delivery]) -> None:
         while True:
             try:
-                return await sink(batch)
+                return await contained(sink(batch))
             except Exception:
                 log.exception("sink failed, trying again", service=service)
                 await asyncio.sleep(self._retry_pause)
