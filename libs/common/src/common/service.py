@@ -103,13 +103,14 @@ class Service:
         inbox = Inbox(self.database, self.events, self.metrics, policy)
         retries = Retries(self.database, self.events, self.metrics, policy)
         self.relay = Relay(self.database, self.wire, self.metrics)
-        lanes = [(f"{lane} consumer", self.wire.consume(self.name, lane, inbox.take)) for lane in _LANES]
+        heard = _LANES if self.events.types else ()
+        lanes = [(f"{lane} consumer", self.wire.consume(self.name, lane, inbox.take)) for lane in heard]
         loops = (*self.loops, *housekeeping(self.database, self.metrics))
         return [
             *always,
             ("relay", self.relay.run()),
             ("retries", retries.run()),
-            *(lanes if self.events.types else []),
+            *lanes,
             *((loop.name, run_loop(loop, waker, self.metrics)) for loop in loops),
         ]
 
@@ -120,7 +121,8 @@ class Service:
         return await KeyRefresher(self.keyring, self.database, self.settings.jwks_source, every).run()
 
     async def _check_topology(self) -> None:
-        if not isinstance(self.wire, RabbitWire) or self.settings.role == "api" or not self.settings.amqp_url:
+        listens = self.settings.role != "api" and self.events.types
+        if not isinstance(self.wire, RabbitWire) or not listens or not self.settings.amqp_url:
             return
         try:
             await verify_topology(self.settings.amqp_url, self.name)
