@@ -13,6 +13,7 @@ from common.broker import apply_topology
 from souk.databases import prepare
 from souk.environment import Addresses, environment, webhook_secret
 from souk.home import SERVICES, Home
+from souk.machines.errors import MachineError
 from souk.machines.ports import free_port
 from souk.machines.postgres import PostgresServer
 from souk.machines.processes import Process, wait_until
@@ -123,10 +124,17 @@ class Fleet:
         return [unit.name for unit in self.units.values() if not _answers(unit.ready_url)]
 
     def wait_ready(self, seconds: float = _READY_WITHIN) -> None:
-        """Wait until every process is ready; raises RuntimeError with the laggards' last words."""
-        if not wait_until(lambda: not self.unready() and _answers(f"{self.where.public}/api/v1/products"), seconds):
-            last = {name: self.process(name).last_lines() for name in self.unready()}
-            raise RuntimeError(f"not ready within {seconds:g} s: {last}")
+        """Wait until every process is ready; raises MachineError with the last words of the first that is not."""
+        front = f"{self.where.public}/api/v1/products"
+        if wait_until(lambda: bool(self._dead()) or (not self.unready() and _answers(front)), seconds):
+            if not self._dead():
+                return
+        for name in self._dead() or self.unready() or ["gateway"]:
+            last = self.units[name].process.last_lines()[-600:] if name in self.units else ""
+            raise MachineError(f"{name} was not ready within {seconds:g} s. Its last words: {last}")
+
+    def _dead(self) -> list[str]:
+        return [unit.name for unit in self.units.values() if unit.process and not unit.process.running]
 
     def stop(self) -> None:
         """Stop everything gently, the machines last."""

@@ -24,6 +24,7 @@ AUDIENCE: Final = "souk-api"
 ISSUER: Final = "souk"
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - RFC 9068's media type, no secret
 _LONGEST_TOKEN, _REMEMBERED = 8192, 10_000
+_FIRST_RETRY, _LONGEST_RETRY = 0.1, 5.0
 
 LoadKeys = Callable[[], Awaitable[Mapping[str, Any]]]
 
@@ -138,15 +139,18 @@ class KeyRefresher:
         """Load the kept keys, then refresh for ever."""
         with suppress(Exception):
             await self._load_kept()
+        wait = _FIRST_RETRY
         async with httpx2.AsyncClient(timeout=5) as client:
             while True:
                 try:
                     jwks = (await client.get(self._url)).raise_for_status().json()
                     self._keyring.replace(jwks)
                     await self._keep(jwks)
+                    wait = self._every
                 except Exception as error:  # noqa: BLE001 - the last keys serve on
-                    log.warning("key set not refreshed", url=self._url, error=repr(error))
-                await asyncio.sleep(self._every if self._keyring.ready else 0.2)
+                    wait = min(wait * 2, self._every, _LONGEST_RETRY)
+                    log.warning("key set not refreshed", url=self._url, error=repr(error)[:200])
+                await asyncio.sleep(wait)
 
     async def _load_kept(self) -> None:
         async with self._database.reading() as session:
