@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from common import faults
 
@@ -33,6 +33,12 @@ def _seconds(value: object) -> object:
         raise ValueError("this duration is too long") from error
 
 
+def _some(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("write more than no time at all")
+    return value
+
+
 def _json_object(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -45,7 +51,7 @@ def _json_object(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_json_object)]
-SomeTime = Annotated[Duration, Field(gt=timedelta(0))]
+SomeTime = Annotated[Duration, AfterValidator(_some)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s?#@]*)?$")]
 
