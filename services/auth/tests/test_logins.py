@@ -92,6 +92,13 @@ async def test_a_weaker_hash_is_replaced_at_the_next_login(auth):
     assert (await auth.log_in(user["email"])).status_code == 200
 
 
+async def test_logins_at_once_that_replace_a_weaker_hash_do_not_lock_each_other_out(auth):
+    user = await auth.register()
+    await auth.sql("UPDATE users SET password_hash = $1", PasswordHasher(1, 64, 1).hash(PASSWORD))
+    answers = await asyncio.gather(*(auth.log_in(user["email"]) for _ in range(6)))
+    assert [answer.status_code for answer in answers] == [200] * 6
+
+
 async def test_two_passwords_are_hashed_at_a_time_and_the_rest_of_the_service_answers(start):
     auth = await start(ARGON2_PROFILE="standard")
     logins = [asyncio.create_task(auth.log_in("nobody@example.com")) for _ in range(8)]

@@ -76,7 +76,9 @@ async def register(session: AsyncSession, account: Account) -> User:
 
 async def log_in(session: AsyncSession, attempt: Attempt, policy: SessionPolicy) -> Granted | None:
     """Begin a session; return None when the attempt fails, which is a fact to be committed too."""
-    user = await queries.find_user_held(session, attempt.user_id) if attempt.user_id else None
+    user = None
+    if attempt.user_id:
+        user = await queries.find_user_held(session, attempt.user_id, to_change=attempt.better_hash is not None)
     if user is None or user.disabled or not attempt.fits:
         emit(session, UserLoginFailed(account=account_hash(attempt.email)))
         return None

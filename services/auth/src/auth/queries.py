@@ -27,9 +27,9 @@ async def get_user(session: AsyncSession, user_id: UUID, *, lock: bool = False) 
     return user
 
 
-async def find_user_held(session: AsyncSession, user_id: UUID) -> User | None:
-    """Return a user as committed by now, whom nobody can change before this transaction ends."""
-    return await session.get(User, user_id, with_for_update={"read": True})
+async def find_user_held(session: AsyncSession, user_id: UUID, *, to_change: bool) -> User | None:
+    """Return a user as committed by now, whom nobody else can change before this transaction ends."""
+    return await session.get(User, user_id, with_for_update={"read": not to_change})
 
 
 async def lock_users(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, User]:
