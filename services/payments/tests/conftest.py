@@ -167,6 +167,12 @@ class Till:
         """What payments said, of these wire names."""
         return [event.data for event in await self.one.told(*types)]
 
+    async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
+        """Wait for something to become true."""
+        async with asyncio.timeout(seconds):
+            while not await condition():
+                await asyncio.sleep(0.02)
+
     async def show(self, path: str, *roles: str, user: UUID | None = None) -> Any:
         """Ask the API."""
         return await self.one.client.get(f"/payments{path}", headers=bearer(user or self.buyer, *roles))
@@ -238,10 +244,3 @@ async def make_till(
 async def till(make_till: MakeTill) -> Till:
     """A till whose sandbox sends no webhooks: the test does."""
     return await make_till()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
-    """Wait for something to become true."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.02)

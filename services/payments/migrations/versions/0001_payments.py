@@ -62,7 +62,8 @@ CREATE INDEX ix_provider_events_unmatched ON provider_events (object_ref) WHERE 
 CREATE INDEX ix_provider_events_due_at ON provider_events (due_at);
 CREATE TABLE provider_cursors (
     id text CONSTRAINT pk_provider_cursors PRIMARY KEY, since timestamptz NOT NULL, {_LEASED}
-)
+);
+CREATE INDEX ix_provider_cursors_due_at ON provider_cursors (due_at)
 """
 
 

@@ -124,8 +124,8 @@ def record_unknown(session: AsyncSession, row: Payment | Refund, error: str, pau
 
 def record_never_opened(session: AsyncSession, payment: Payment) -> None:
     """The provider has no such payment and has forgotten the key: end it if asked to, else use a new key."""
-    if payment.closing:
-        tell_cancelled(session, payment, payment.move(Status.CANCELLED, "cancelled"), payment.closing)
+    if reason := payment.closing:
+        tell_cancelled(session, payment, payment.move(Status.CANCELLED, "cancelled"), reason)
         payment.done()
         return
     payment.called_at = None
