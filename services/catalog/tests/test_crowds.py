@@ -48,23 +48,40 @@ async def test_an_end_and_a_payment_that_race_leave_the_books_right(shop, order)
     await shop.check_books()
 
 
+async def test_batches_of_two_workers_that_cross_lose_nothing(shop, order):
+    products = [await shop.product(stock=40) for _ in range(3)]
+    batches = [[order((product, 1)) for product in products[:: 1 if n % 2 else -1]] for n in range(8)]
+    await at_once(4, *(shop.one.hear(*(made.created() for made in batch)) for batch in batches))
+    await shop.one.work_waiting()
+    assert await shop.one.inbox_rows("waiting") == await shop.one.inbox_rows("parked") == []
+    assert [(await shop.show(product))["stock"] for product in products] == [32] * 3
+    assert len(await shop.told("stock.reserved")) == 24
+    await shop.check_books()
+
+
 @asynccontextmanager
 async def counted_statements(one):
-    """Count what the service sends to its database."""
-    seen = []
+    """Count what the service sends to its database, through SQLAlchemy and past it."""
+    engine, seen, through = one.database.engine, [], set()
 
     def listen(adapter, *_):
         adapter.driver_connection.add_query_logger(note)
 
     def note(record):
-        if not record.query.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
+        if record.query not in through and not record.query.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
             seen.append(record.query)
 
-    await one.database.engine.dispose()
-    event.listen(one.database.engine.sync_engine, "connect", listen)
+    def note_statement(_, __, statement, *___):
+        through.add(statement)
+        seen.append(statement)
+
+    await engine.dispose()
+    event.listen(engine.sync_engine, "connect", listen)
+    event.listen(engine.sync_engine, "before_cursor_execute", note_statement)
     yield seen
-    event.remove(one.database.engine.sync_engine, "connect", listen)
-    await one.database.engine.dispose()
+    event.remove(engine.sync_engine, "connect", listen)
+    event.remove(engine.sync_engine, "before_cursor_execute", note_statement)
+    await engine.dispose()
 
 
 async def test_an_order_of_many_lines_takes_no_more_statements_than_one_of_two(shop, order):
@@ -84,4 +101,5 @@ async def test_an_order_of_many_lines_takes_no_more_statements_than_one_of_two(s
             await shop.one.hear(ended.expired())
             counts.setdefault("order.expired", []).append(len(seen))
     assert all(few == many > 0 for few, many in counts.values()), counts
-    assert (counts["order.created"][0], counts["order.paid"][0], counts["order.expired"][0]) == (0, 0, 0), counts
+    assert counts["order.created"][0] <= 7
+    assert max(few for few, _ in counts.values()) <= 12
