@@ -3,9 +3,8 @@
 import asyncio
 import json
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,7 +15,7 @@ from souk.home import SERVICES, Home
 from souk.machines.errors import MachineError
 from souk.machines.ports import free_port
 from souk.machines.postgres import PostgresServer
-from souk.machines.processes import Process, wait_until
+from souk.machines.processes import Process, answers, wait_until
 from souk.machines.rabbitmq import RabbitServer
 from souk.topology import hearers
 
@@ -121,14 +120,14 @@ class Fleet:
 
     def unready(self) -> list[str]:
         """Return the units that are not ready."""
-        return [unit.name for unit in self.units.values() if not _answers(unit.ready_url)]
+        return [unit.name for unit in self.units.values() if not answers(unit.ready_url)]
 
     def wait_ready(self, seconds: float = _READY_WITHIN) -> None:
         """Wait until every process is ready; raises MachineError with the last words of the first that is not."""
         front = f"{self.where.public}/api/v1/products"
-        if wait_until(lambda: bool(self._dead()) or (not self.unready() and _answers(front)), seconds):
-            if not self._dead():
-                return
+        up = wait_until(lambda: bool(self._dead()) or (not self.unready() and answers(front)), seconds)
+        if up and not self._dead():
+            return
         for name in self._dead() or self.unready() or ["gateway"]:
             last = self.units[name].process.last_lines()[-600:] if name in self.units else ""
             raise MachineError(f"{name} was not ready within {seconds:g} s. Its last words: {last}")
@@ -138,8 +137,8 @@ class Fleet:
 
     def stop(self) -> None:
         """Stop everything gently, the machines last."""
-        for process in self._processes():
-            process.stop(20)
+        with ThreadPoolExecutor() as at_once:
+            list(at_once.map(lambda process: process.stop(20), self._processes()))
         self.rabbitmq.stop()
         self.postgres.stop()
 
@@ -161,11 +160,3 @@ def many_processes(home: Home, given: Mapping[str, str], port: int) -> Iterator[
 def apply_topology_now(amqp_url: str) -> list[str]:
     """Declare the topology from where no loop runs; return one line per queue."""
     return asyncio.run(apply_topology(amqp_url, hearers()))
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

@@ -16,6 +16,7 @@ from common.sealed import new_key_pair
 from common.settings import BadSetting
 from dotenv import dotenv_values
 
+from souk import demo as play
 from souk import documents, parked, running
 from souk.connect import database_urls
 from souk.databases import prepare
@@ -65,6 +66,19 @@ def run(home: AtHome = _HOME, wire: WireName = "inprocess") -> None:
     """Run the whole system with demo data until Ctrl-C."""
     start = running.run if wire == "inprocess" else running.run_processes
     _run(start(Home(home).open(), given(), _port()))
+
+
+@app.command()
+def demo(
+    home: AtHome = _HOME,
+    wire: WireName = "inprocess",
+    url: Annotated[str | None, typer.Option(help="A running system instead of one of the demo's own.")] = None,
+) -> None:
+    """Watch a customer buy in every way; exits 1 when anything is off."""
+    if url is None:
+        raise typer.Exit(_run(play.demo_of_own(Home(home / "demo"), given(), wire)))
+    base = url.rstrip("/")
+    raise typer.Exit(_run(play.demo(base, f"{base}/sandbox", running.admin_of(Home(home), given()), {})))
 
 
 @app.command()

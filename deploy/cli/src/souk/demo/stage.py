@@ -1,0 +1,89 @@
+"""What the audience sees: each step, and the events and mails it causes, as they happen."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+import httpx2
+import orjson
+from common.db import plain_dsn
+from rich.console import Console
+
+console = Console(highlight=False)
+_EVENTS = "SELECT id, type, body FROM outbox WHERE id > $1 ORDER BY id LIMIT 200"
+_POLL = 0.1
+_QUIET = frozenset({"webhook.received", "user.logged_in", "product.created"})
+
+
+def step(title: str) -> None:
+    """Announce what the customer does now."""
+    console.print(f"\n[bold]{title}[/]")
+
+
+def note(text: str) -> None:
+    """Tell what came of it."""
+    console.print(f"  {text}")
+
+
+def money(value: Mapping[str, Any], digits: Mapping[str, int] = {"JPY": 0, "KWD": 3}) -> str:  # noqa: B006 - never changed
+    """Return money as people read it."""
+    places = digits.get(value["currency"], 2)
+    return f"{value['amount'] / 10**places:.{places}f} {value['currency']}"
+
+
+class Witness:
+    """Prints the services' events from their outboxes, and the mails from the sandbox's mailbox."""
+
+    def __init__(self, databases: Mapping[str, str], mailbox: str | None, http: httpx2.AsyncClient) -> None:
+        self._databases, self._mailbox, self._http = databases, mailbox, http
+        self._seen_mails: set[str] = set()
+        self.events = self.mails = 0
+
+    async def watch(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for service, url in self._databases.items():
+                group.create_task(self._watch_service(service, url))
+            if self._mailbox:
+                group.create_task(self._watch_mail(self._mailbox))
+
+    async def _watch_service(self, service: str, url: str) -> None:
+        connection = await asyncpg.connect(plain_dsn(url))
+        last = await connection.fetchval(
+            "SELECT coalesce(max(id::text), '00000000-0000-0000-0000-000000000000')::uuid FROM outbox"
+        )
+        try:
+            while True:
+                for row in await connection.fetch(_EVENTS, last):
+                    last = row["id"]
+                    self._tell(service, row["type"], row["body"])
+                await asyncio.sleep(_POLL)
+        finally:
+            connection.terminate()
+
+    def _tell(self, service: str, type_: str, body: bytes | None) -> None:
+        self.events += 1
+        if type_ in _QUIET:
+            return
+        data = orjson.loads(body)["data"] if body else {}
+        words = [str(data[name]) for name in ("number", "reason") if data.get(name)]
+        console.print(f"    [cyan]{type_:26}[/] {service:9} {' · '.join(words)}")
+
+    async def _watch_mail(self, mailbox: str) -> None:
+        for mail in await self._mails(mailbox):
+            self._seen_mails.add(mail["id"])
+        while True:
+            for mail in reversed(await self._mails(mailbox)):
+                if mail["id"] not in self._seen_mails:
+                    self._seen_mails.add(mail["id"])
+                    self.mails += 1
+                    console.print(f"    [magenta]mail[/]  to {mail['to']}: {mail['subject']}")
+            await asyncio.sleep(_POLL * 2)
+
+    async def _mails(self, mailbox: str) -> list[dict[str, Any]]:
+        with suppress(httpx2.HTTPError, ValueError):
+            found: list[dict[str, Any]] = (await self._http.get(mailbox)).json()
+            return found
+        return []
