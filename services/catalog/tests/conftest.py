@@ -93,12 +93,30 @@ class Shop:
             assert await self.sql(sql) == [], rule
 
 
+async def migrated(url):
+    await migrate(url, MIGRATIONS)
+
+
 @pytest_asyncio.fixture
 async def shop(make_database):
-    url = await make_database("catalog", template="catalog", prepare=lambda url: migrate(url, MIGRATIONS))
-    one = await one_service(build, MIGRATIONS, url)
+    """A shop of the test's own."""
+    one = await one_service(build, MIGRATIONS, await make_database("catalog", template="catalog", prepare=migrated))
     yield Shop(one)
     await one.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def shared_service(databases):
+    """One catalog for the tests of a module that do not mind each other's products."""
+    one = await one_service(build, MIGRATIONS, await databases.create("catalog", template="catalog", prepare=migrated))
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+def stall(shared_service):
+    """A seller of the test's own in the shared catalog."""
+    return Shop(shared_service)
 
 
 class Order:
