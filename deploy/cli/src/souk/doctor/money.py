@@ -1,0 +1,162 @@
+"""Money as orders and payments believe it moved: captured once, for what was sold, and given back at most once."""
+
+from typing import Final
+
+from souk.doctor.checks import Visit, check
+
+_FACT_TWICE: Final = """
+SELECT payment_id AS id FROM payment_transitions GROUP BY payment_id, fact_key HAVING count(*) > 1
+"""
+_MOVE_TWICE: Final = """
+SELECT payment_id AS id FROM payment_transitions
+WHERE went_to IN ('succeeded', 'failed', 'cancelled', 'mismatched') AND went_to IS DISTINCT FROM came_from
+GROUP BY payment_id, went_to HAVING count(*) > 1
+"""
+_REFUND_TWICE: Final = "SELECT refund_id AS id FROM refund_transitions GROUP BY refund_id, went_to HAVING count(*) > 1"
+_EVENT_TWICE: Final = """
+SELECT min(event_ref) AS id FROM provider_events GROUP BY provider, event_ref HAVING count(*) > 1
+"""
+_CAPTURE_TWICE: Final = """
+SELECT unnest(array_agg(id)) AS id FROM payments WHERE capture_ref IS NOT NULL
+GROUP BY provider, capture_ref HAVING count(*) > 1
+"""
+_ATTEMPT_TWICE: Final = "SELECT order_id AS id FROM payments GROUP BY order_id, attempt HAVING count(*) > 1"
+_KEPT_TWICE: Final = """
+SELECT p.order_id AS id, max(p.moved) AS at FROM (
+    SELECT p.*, (SELECT max(at) FROM payment_transitions t WHERE t.payment_id = p.id) AS moved FROM payments p
+) p WHERE p.status = 'succeeded' AND p.amount > (
+    SELECT coalesce(sum(r.amount), 0) FROM refunds r WHERE r.payment_id = p.id AND r.status <> 'failed'
+) GROUP BY p.order_id HAVING count(*) > 1
+"""
+_PAID_ORDERS: Final = """
+SELECT o.id, o.payment_id, o.total, o.currency,
+    (SELECT max(t.at) FROM order_transitions t WHERE t.order_id = o.id) AS at
+FROM orders o WHERE o.status IN ('paid', 'fulfilled', 'refunded') AND o.total > 0
+"""
+_WITHOUT_CAPTURE: Final = """
+SELECT o.id, o.at FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::timestamptz[])
+    AS o (id, payment_id, total, currency, at)
+LEFT JOIN payments p ON p.id = o.payment_id AND p.order_id = o.id AND p.status = 'succeeded'
+    AND (p.amount, p.currency) = (o.total, o.currency) AND p.capture_ref IS NOT NULL
+WHERE p.id IS NULL
+"""
+_CAPTURED: Final = """
+SELECT p.id, p.order_id,
+    (SELECT max(t.at) FROM payment_transitions t WHERE t.payment_id = p.id AND t.went_to = 'succeeded') AS at
+FROM payments p WHERE p.status = 'succeeded'
+    AND NOT EXISTS (SELECT FROM refunds r WHERE r.payment_id = p.id AND r.status <> 'failed')
+"""
+_WITHOUT_ORDER: Final = """
+SELECT p.id, p.at FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS p (id, order_id, at)
+LEFT JOIN orders o ON o.id = p.order_id
+WHERE o.id IS NULL OR (o.status NOT IN ('paid', 'fulfilled', 'refunded') AND o.refund_id IS NULL)
+"""
+_TOO_MUCH: Final = """
+SELECT p.id FROM payments p JOIN refunds r ON r.payment_id = p.id AND r.status <> 'failed'
+WHERE p.status = 'succeeded' GROUP BY p.id, p.amount, p.currency
+HAVING sum(r.amount) > p.amount OR bool_or(r.currency <> p.currency)
+"""
+_NEVER_TAKEN: Final = """
+SELECT r.id FROM refunds r LEFT JOIN payments p ON p.id = r.payment_id AND p.order_id = r.order_id
+WHERE r.status <> 'failed' AND coalesce(p.status, '') NOT IN ('succeeded', 'mismatched')
+"""
+_UNKNOWN_SUCCESS: Final = "SELECT id FROM refunds WHERE status = 'succeeded' AND provider_ref IS NULL"
+_FAILED_FOR_GOOD: Final = """
+SELECT r.id FROM refunds r WHERE r.status = 'failed' AND NOT EXISTS (
+    SELECT FROM refunds o WHERE o.payment_id = r.payment_id AND o.status <> 'failed')
+"""
+_ASKED: Final = "SELECT id, refund_id, refund_id AS at FROM orders WHERE refund_id IS NOT NULL"
+_NOT_HEARD: Final = """
+SELECT o.id, o.at FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS o (id, refund_id, at)
+LEFT JOIN refunds r ON r.id = o.refund_id AND r.order_id = o.id WHERE r.id IS NULL
+"""
+_GIVEN_BACK: Final = """
+SELECT r.order_id, sum(r.amount)::bigint AS amount, max(t.at) AS at
+FROM refunds r LEFT JOIN refund_transitions t ON t.refund_id = r.id AND t.went_to = 'succeeded'
+WHERE r.status = 'succeeded' GROUP BY r.order_id
+"""
+_NOT_NOTED: Final = """
+SELECT r.id, r.at FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS r (id, amount, at)
+LEFT JOIN orders o ON o.id = r.id WHERE o.refunded IS DISTINCT FROM r.amount
+"""
+_NOTED: Final = """
+SELECT o.id, (SELECT max(t.at) FROM order_transitions t WHERE t.order_id = o.id) AS at
+FROM orders o WHERE o.refunded > 0
+"""
+_NOT_GIVEN: Final = """
+SELECT o.id, o.at FROM unnest($1::uuid[], $2::timestamptz[]) AS o (id, at)
+WHERE NOT EXISTS (SELECT FROM refunds r WHERE r.order_id = o.id AND r.status = 'succeeded')
+"""
+
+
+@check("I4 each provider fact once", "payments")
+async def facts_apply_once(visit: Visit) -> None:
+    """What happened at the provider happened here once, however often it was told."""
+    await visit.saw("payments", "payment_transitions", "refund_transitions", "provider_events")
+    await visit.accuse("payments", _FACT_TWICE, "One fact was applied to this payment twice.")
+    await visit.accuse("payments", _MOVE_TWICE, "This payment ended twice in the same way.")
+    await visit.accuse("payments", _REFUND_TWICE, "One fact was applied to this refund twice.")
+    await visit.accuse("payments", _EVENT_TWICE, "This provider event is stored twice.")
+    await visit.accuse("payments", _CAPTURE_TWICE, "One capture was booked for several payments, this is one of them.")
+
+
+@check("I5 one capture per order", "payments")
+async def one_capture_is_kept(visit: Visit) -> None:
+    """No order keeps the money of two captures, and each attempt has one payment."""
+    await visit.saw("payments", "payments")
+    await visit.accuse("payments", _KEPT_TWICE, "Two captures of this order are kept: give one back.")
+    await visit.accuse("payments", _ATTEMPT_TWICE, "One attempt of this order has two payments.")
+
+
+@check("I6 paid means paid", "orders", "payments")
+async def paid_means_paid(visit: Visit) -> None:
+    """A paid order has a capture of its amount, and a capture has a paid order or goes back."""
+    await visit.confront(
+        ("orders", _PAID_ORDERS),
+        ("payments", _WITHOUT_CAPTURE),
+        "The order counts as paid, and payments has no capture of this amount and currency for it.",
+    )
+    await visit.confront(
+        ("payments", _CAPTURED),
+        ("orders", _WITHOUT_ORDER),
+        "The money is captured, its order is not paid, and nothing gives it back.",
+    )
+
+
+@check("I7 refunds within captures", "payments")
+async def refunds_stay_within_captures(visit: Visit) -> None:
+    """No more goes back than came in, and what cannot go back is somebody's task."""
+    await visit.saw("payments", "refunds")
+    await visit.accuse("payments", _TOO_MUCH, "More goes back than was captured, or another currency.")
+    await visit.accuse("payments", _NEVER_TAKEN, "This refund gives back money that was never captured.")
+    await visit.accuse("payments", _UNKNOWN_SUCCESS, "This refund succeeded, and no refund of the provider is named.")
+    await visit.accuse(
+        "payments", _FAILED_FOR_GOOD, "Open item: the provider refused this refund; give the money back by hand."
+    )
+
+
+@check("I7 refunds as asked", "orders", "payments")
+async def refunds_are_as_asked(visit: Visit) -> None:
+    """Orders and payments agree on what is to go back and what went."""
+    await visit.confront(
+        ("orders", _ASKED),
+        ("payments", _NOT_HEARD),
+        "The order's money is to go back, and payments has no such refund.",
+    )
+    await visit.confront(
+        ("payments", _GIVEN_BACK),
+        ("orders", _NOT_NOTED),
+        "Payments gave back another sum for this order than it notes.",
+    )
+    await visit.confront(
+        ("orders", _NOTED), ("payments", _NOT_GIVEN), "The order notes a refund, and payments gave nothing back for it."
+    )
+
+
+CHECKS: Final = (
+    facts_apply_once,
+    one_capture_is_kept,
+    paid_means_paid,
+    refunds_stay_within_captures,
+    refunds_are_as_asked,
+)
