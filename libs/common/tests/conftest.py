@@ -6,15 +6,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 import asyncpg
+import httpx2
 import pytest
 import pytest_asyncio
 import structlog
 from sqlalchemy import make_url
 
 from common import faults
+from common.auth import Keyring
 from common.db import Database, fetch, open_database, plain_dsn
+from common.events import new_id
+from common.http import create_app
 from common.migrations import machinery_tables
 from common.telemetry import Metrics
+from common.testing import bearer, signing_key
 from common.wakeups import Waker
 
 OpenDatabase = Callable[..., Awaitable[Database]]
@@ -51,6 +56,14 @@ async def open_service_database(make_database: Callable[..., Awaitable[str]]) ->
     yield make
     for database in opened:
         await database.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs():
+    """Log lines without painted tracebacks, which take seconds each."""
+    structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -178,3 +191,36 @@ async def through_proxy():
     for proxy in made:
         proxy.flowing.set()
         await proxy.stop()
+
+
+CUSTOMER, NEIGHBOUR = new_id(), new_id()
+
+
+@pytest.fixture
+def customer():
+    """The headers of a signed-in customer."""
+    return bearer(CUSTOMER)
+
+
+@pytest.fixture
+def neighbour():
+    """The headers of another customer."""
+    return bearer(NEIGHBOUR)
+
+
+@pytest_asyncio.fixture
+async def serve_routes(metrics):
+    """`serve_routes(database, router)`: an HTTP client of an application with these routes."""
+    clients: list[httpx2.AsyncClient] = []
+
+    def start(database: Database | None, *routers, **state: object) -> httpx2.AsyncClient:
+        keyring = Keyring()
+        keyring.replace({"keys": [signing_key()]})
+        found = {"database": database, "keyring": keyring, **state}
+        app = create_app("test", routers, metrics, state=found)
+        clients.append(httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test/api/v1"))
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        await client.aclose()

@@ -152,7 +152,10 @@ async def fetch(session: AsyncSession, sql: str, *args: object) -> list[asyncpg.
     connection = await session.connection()
     adapter: Any = (await connection.get_raw_connection()).dbapi_connection
     if adapter._transaction is None:  # noqa: SLF001 - SQLAlchemy begins lazily, and only for its own statements
-        await adapter._start_transaction()  # noqa: SLF001
+        try:
+            await adapter._start_transaction()  # noqa: SLF001 - as above
+        except adapter.dbapi.Error as error:
+            raise error.__cause__ or error from None  # the driver's own, as every error of this door
     rows: list[asyncpg.Record] = await adapter.driver_connection.fetch(sql, *args)
     return rows
 

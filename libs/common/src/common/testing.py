@@ -37,7 +37,7 @@ class OneService:
         self._policy = InboxPolicy(attempts=attempts)
         self.inbox = Inbox(service.database, service.events, service.metrics, self._policy)
         self.retries = Retries(service.database, service.events, service.metrics, self._policy)
-        service.keyring.replace({"keys": [_public_key()]})
+        service.keyring.replace({"keys": [signing_key()]})
 
     async def hear(self, *facts: Event, redelivered: bool = False) -> None:
         """Deliver facts in one batch, as the wire does."""
@@ -145,5 +145,6 @@ def _key_pair(service: str) -> tuple[str, str]:
     return _SEALING.setdefault(service, _SEALING.get(service) or new_key_pair(service))
 
 
-def _public_key() -> dict[str, str]:
+def signing_key() -> dict[str, str]:
+    """Return the public key that verifies `bearer` tokens."""
     return OKPAlgorithm.to_jwk(_SIGNING.public_key(), as_dict=True) | {"kid": "test", "use": "sig", "alg": "EdDSA"}
