@@ -72,6 +72,17 @@ def metrics() -> Metrics:
     return Metrics("test")
 
 
+@pytest_asyncio.fixture(scope="module")
+async def shared_database(databases) -> AsyncIterator[Database]:
+    """One database for all tests of a module that do not count what is in it."""
+    url = await databases.create("shared", template="machinery", prepare=make_machinery)
+    database = open_database(url, "shared")
+    database.engine.pool._timeout = 0.3
+    yield database
+    await database.close()
+    await databases.drop(url)
+
+
 @pytest.fixture
 def ask():
     """`await ask(database, sql, *args)`: the rows of a query, in a transaction of its own."""

@@ -127,11 +127,11 @@ FAILURES = {
 
 
 @pytest.fixture
-async def database(open_service_database):
-    made = await open_service_database("web")
-    async with made.transaction() as session:
+async def database(shared_database):
+    async with shared_database.transaction() as session:
+        await session.execute(text("DROP TABLE IF EXISTS things"))
         await session.execute(text("CREATE TABLE things (name text UNIQUE DEFERRABLE INITIALLY DEFERRED)"))
-    return made
+    return shared_database
 
 
 @pytest.fixture

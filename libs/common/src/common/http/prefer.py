@@ -37,18 +37,16 @@ class WaitingRoom:
         """Return what `look` finds as soon as it is `done`, or as it stands when the time is up."""
         deadline = asyncio.get_running_loop().time() + seconds
         with self._waker.waiting(topic) as woken:
-            while True:
-                woken.clear()
-                found = await look()
-                left = deadline - asyncio.get_running_loop().time()
-                if done(found) or left <= 0 or self._waiting >= _WAITERS:
-                    return found
-                await self._sleep(woken, left)
-
-    async def _sleep(self, woken: asyncio.Event, left: float) -> None:
-        self._waiting += 1
-        try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), min(left, 1.0))
-        finally:
-            self._waiting -= 1
+            found = await look()
+            if self._waiting >= _WAITERS:
+                return found
+            self._waiting += 1
+            try:
+                while not done(found) and (left := deadline - asyncio.get_running_loop().time()) > 0:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(woken.wait(), min(left, 1.0))
+                    woken.clear()
+                    found = await look()
+                return found
+            finally:
+                self._waiting -= 1
