@@ -45,7 +45,14 @@ class Client:
         """PATCH a resource; raises ApiError."""
         return await self._call("PATCH", path, json=body)
 
-    async def _call(self, method: str, path: str, *, headers: dict[str, str] | None = None, **options: Any) -> Json:
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: dict[str, str] | None = None,
+        **options: Any,  # noqa: ANN401 - what httpx2 takes
+    ) -> Json:
         given = {**({"Authorization": f"Bearer {self.token}"} if self.token else {}), **(headers or {})}
         answer = await self._http.request(method, f"{self._base}/api/v1{path}", headers=given, **options)
         if answer.is_error:

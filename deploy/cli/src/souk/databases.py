@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import asyncpg
+
 from common.db import plain_dsn
 from common.migrations import migrate
 from souk.home import SERVICES

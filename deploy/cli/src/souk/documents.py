@@ -1,4 +1,4 @@
-"""The documents made from the code: OpenAPI of the whole system, AsyncAPI and schemas of the events. Committed, checked for drift."""
+"""The documents made from the code and checked for drift: OpenAPI, AsyncAPI, schemas of the events."""
 
 import json
 from collections.abc import Iterator, Mapping

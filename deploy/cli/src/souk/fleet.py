@@ -129,7 +129,7 @@ class Fleet:
         if up and not self._dead():
             return
         for name in self._dead() or self.unready() or ["gateway"]:
-            last = self.units[name].process.last_lines()[-600:] if name in self.units else ""
+            last = self.process(name).last_lines()[-600:] if name in self.units else ""
             raise MachineError(f"{name} was not ready within {seconds:g} s. Its last words: {last}")
 
     def _dead(self) -> list[str]:

@@ -6,16 +6,16 @@ import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import typer
 import uvloop
+from dotenv import dotenv_values
+
 from common.broker import TopologyMismatch
 from common.sealed import new_key_pair
 from common.settings import BadSetting
-from dotenv import dotenv_values
-
 from souk import demo as play
 from souk import documents, parked, running
 from souk.connect import database_urls
@@ -38,6 +38,7 @@ app.add_typer(contracts_app, name="contracts")
 
 AtHome = Annotated[Path, typer.Option("--home", help="The folder that keeps what a local system remembers.")]
 _HOME = ROOT / ".souk"
+T = TypeVar("T")
 WireName = Annotated[
     Literal["inprocess", "rabbitmq"], typer.Option(help="inprocess, or rabbitmq: a process per service.")
 ]
@@ -56,7 +57,7 @@ def main() -> None:
         sys.exit(str(error))
 
 
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
+def _run(work: Coroutine[Any, Any, T]) -> T:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
 

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
+from starlette.routing import Mount, Router
+from starlette.types import ASGIApp
+
 from common.broker import InProcessWire
 from common.serve import serving
 from common.service import Service
 from sandbox.main import Sandbox, SandboxSettings
-from starlette.routing import Mount, Router
 from souk.databases import prepare_databases
 from souk.environment import Addresses, environment, webhook_secret
 from souk.gateway import Dispatcher
@@ -33,7 +35,7 @@ async def one_process(home: Home, given: Mapping[str, str], port: int, say: Say)
         async with _sandbox(home, given, port) as sandbox:
             where = Addresses(port, partial(server.url), sandbox_port=port, smtp_port=sandbox.smtp_port)
             services = _build(home, given, where)
-            mounts = {
+            mounts: dict[str, ASGIApp] = {
                 "/sandbox": Router(routes=[Mount("/sandbox", app=sandbox.app)]),
                 "/api/docs": documents_app(),
                 "/api/v1/health": health_app(services),
@@ -75,5 +77,5 @@ async def _sandbox(home: Home, given: Mapping[str, str], port: int) -> AsyncIter
 
 async def _until_ready(services: list[Service]) -> None:
     async with asyncio.timeout(30):
-        while any(service.problems() for service in services):
+        while any(service.problems() for service in services):  # noqa: ASYNC110 - readiness sets no event
             await asyncio.sleep(0.02)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import fastapi_offline
-from common.service import Service
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,6 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from common.service import Service
 from souk.home import ROOT
 
 _ASSETS = Path(fastapi_offline.__file__).parent / "static"

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+
 from common.inbox.retries import list_parked, retry_parked, show_parked
 from souk.connect import open_databases
 from souk.home import Home

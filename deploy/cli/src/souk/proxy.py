@@ -6,6 +6,8 @@ import sys
 
 import httpx2
 import uvloop
+from starlette.types import ASGIApp
+
 from common.serve import listening, stop_signal
 from souk.gateway import Dispatcher, Proxy
 from souk.operator import documents_app
@@ -17,8 +19,8 @@ async def proxy(port: int, fronts: dict[str, str]) -> None:
     """Hand requests on until told to stop."""
     stop = stop_signal()
     async with httpx2.AsyncClient(timeout=30, limits=_LIMITS) as client:
-        proxies = {name: Proxy(client, url) for name, url in fronts.items()}
-        mounts = {"/sandbox": proxies.pop("sandbox"), "/api/docs": documents_app()}
+        proxies: dict[str, ASGIApp] = {name: Proxy(client, url) for name, url in fronts.items()}
+        mounts: dict[str, ASGIApp] = {"/sandbox": proxies.pop("sandbox"), "/api/docs": documents_app()}
         async with listening(Dispatcher(proxies, mounts), "127.0.0.1", port):
             await stop.wait()
 

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Mapping
 
 import httpx2
-from common.serve import stop_signal
-from common.telemetry import log_as_json
 from rich.console import Console
 
+from common.serve import stop_signal
+from common.telemetry import log_as_json
 from souk.client import Client
 from souk.environment import ADMIN_EMAIL, Addresses
 from souk.fleet import many_processes

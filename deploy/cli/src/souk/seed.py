@@ -1,4 +1,4 @@
-"""A shop to look at: a seller, a customer, and a dozen products of both kinds in four currencies; made through the API."""
+"""A shop to look at, made through the API: a seller, a customer, a dozen products in four currencies."""
 
 from dataclasses import dataclass
 from typing import Any, Final

@@ -13,6 +13,8 @@ from common.serve import main
 from common.service import Doors, Service, build_service, open_service_database
 from common.settings import load
 
+__all__ = ["MIGRATIONS", "build", "events"]
+
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 

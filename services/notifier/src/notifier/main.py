@@ -15,6 +15,8 @@ from notifier.loops import PostOffice, notifier_loops
 from notifier.routes import notifications
 from notifier.settings import NotifierSettings
 
+__all__ = ["MIGRATIONS", "build", "events"]
+
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 

@@ -13,6 +13,8 @@ from orders.loops import orders_loops
 from orders.routes import routes
 from orders.settings import OrdersSettings
 
+__all__ = ["MIGRATIONS", "build", "events"]
+
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 

@@ -14,6 +14,8 @@ from payments.providers.configured import configured
 from payments.routes import routes
 from payments.settings import PaymentsSettings
 
+__all__ = ["MIGRATIONS", "build", "events"]
+
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 

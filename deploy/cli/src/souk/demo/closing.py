@@ -51,10 +51,8 @@ async def _stock_off(shop: Shop, orders: Sequence[Json], before: Mapping[str, in
     for order in orders:
         if order["status"] in {*_PAID, "awaiting_payment", "pending"}:
             sold.update({item["product_id"]: item["quantity"] for item in order["items"]})
-    for _ in range(50):  # catalog hears of an order's end a moment after the buyer
-        off = [sentence async for sentence in _differences(shop, sold, before)]
-        if not off:
-            break
+    tries = 50  # catalog hears of an order's end a moment after the buyer
+    while (off := [sentence async for sentence in _differences(shop, sold, before)]) and (tries := tries - 1):  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.1)
     return off
 

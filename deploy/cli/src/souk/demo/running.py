@@ -32,7 +32,7 @@ async def demo_of_own(home: Home, given: Mapping[str, str], wire: str) -> int:
     PostgresServer(home.postgres).erase()
     home.erase()
     home.open()
-    environ = {**_TEMPO, "LOG_LEVEL": "ERROR", **given}
+    environ = {**_TEMPO, "LOG_LEVEL": "ERROR", "INTERNAL_PORT": str(free_port()), **given}
     port = free_port()
     if wire == "inprocess":
         log_as_json("ERROR")

@@ -43,7 +43,7 @@ class Shopper:
         return order
 
     async def pay(self, order: Json, card: str = "pm_card_visa") -> str:
-        """Confirm the order's intent with a test card, as a browser would; return the intent's status or the decline."""
+        """Confirm the order's intent with a test card, as a browser would; return its status or the decline."""
         if not order["payment"]:
             raise DemoFailed(f"order {order['number']} has no payment yet: {order['status']}")
         intent = order["payment"]["client_secret"].split("_secret_")[0]

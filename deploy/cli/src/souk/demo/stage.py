@@ -8,8 +8,10 @@ from typing import Any
 import asyncpg
 import httpx2
 import orjson
-from common.db import plain_dsn
 from rich.console import Console
+
+from common.db import plain_dsn
+from common.events import new_id
 
 console = Console(highlight=False)
 _EVENTS = "SELECT id, type, body FROM outbox WHERE id > $1 ORDER BY id LIMIT 200"
@@ -27,7 +29,7 @@ def note(text: str) -> None:
     console.print(f"  {text}")
 
 
-def money(value: Mapping[str, Any], digits: Mapping[str, int] = {"JPY": 0, "KWD": 3}) -> str:  # noqa: B006 - never changed
+def money(value: Mapping[str, Any], digits: Mapping[str, int] = {"JPY": 0, "KWD": 3}) -> str:
     """Return money as people read it."""
     places = digits.get(value["currency"], 2)
     return f"{value['amount'] / 10**places:.{places}f} {value['currency']}"
@@ -44,24 +46,24 @@ class Witness:
     async def watch(self) -> None:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for service, url in self._databases.items():
-                group.create_task(self._watch_service(service, url))
+            if self._databases:
+                group.create_task(self._watch_events())
             if self._mailbox:
                 group.create_task(self._watch_mail(self._mailbox))
 
-    async def _watch_service(self, service: str, url: str) -> None:
-        connection = await asyncpg.connect(plain_dsn(url))
-        last = await connection.fetchval(
-            "SELECT coalesce(max(id::text), '00000000-0000-0000-0000-000000000000')::uuid FROM outbox"
-        )
+    async def _watch_events(self) -> None:
+        last = dict.fromkeys(self._databases, new_id())
+        connections = {name: await asyncpg.connect(plain_dsn(url)) for name, url in self._databases.items()}
         try:
             while True:
-                for row in await connection.fetch(_EVENTS, last):
-                    last = row["id"]
-                    self._tell(service, row["type"], row["body"])
+                found = [(row, name) for name in last for row in await connections[name].fetch(_EVENTS, last[name])]
+                for row, name in sorted(found):
+                    last[name] = max(last[name], row["id"])
+                    self._tell(name, row["type"], row["body"])
                 await asyncio.sleep(_POLL)
         finally:
-            connection.terminate()
+            for connection in connections.values():
+                connection.terminate()
 
     def _tell(self, service: str, type_: str, body: bytes | None) -> None:
         self.events += 1
@@ -69,7 +71,7 @@ class Witness:
             return
         data = orjson.loads(body)["data"] if body else {}
         words = [str(data[name]) for name in ("number", "reason") if data.get(name)]
-        console.print(f"    [cyan]{type_:26}[/] {service:9} {' · '.join(words)}")
+        console.print(f"    [cyan]{type_:26}[/] {service:9} {' · '.join(words)}".rstrip())
 
     async def _watch_mail(self, mailbox: str) -> None:
         for mail in await self._mails(mailbox):
