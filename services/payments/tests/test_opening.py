@@ -214,7 +214,7 @@ async def test_every_change_is_recorded_with_the_event_that_told_it(till) -> Non
         "SELECT t.*, o.type FROM payment_transitions t LEFT JOIN outbox o ON o.id = t.event_id ORDER BY version"
     )
     assert [(row["came_from"], row["went_to"], row["event_type"], row["type"]) for row in rows] == [
-        ("intended", "intended", None, None),
+        (None, "intended", None, None),
         ("intended", "open", "payment.opened", "payment.opened"),
         ("open", "succeeded", "payment.succeeded", "payment.succeeded"),
     ]

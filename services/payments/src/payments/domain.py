@@ -115,12 +115,14 @@ class Patience:
     unmatched_for: timedelta
     backfill_every: timedelta
     backfill_overlap: timedelta
+    first_retry: timedelta
     longest_retry: timedelta
+    tick: timedelta
 
     def next_poll(self, polls: int) -> timedelta:
         """Return how long after so many polls the next one is due."""
         return self.polls[min(polls, len(self.polls) - 1)]
 
     def retry(self, attempts: int) -> timedelta:
-        """Return how long to wait after so many attempts: exponential from a second, up to the longest."""
-        return min(self.longest_retry, timedelta(seconds=2.0 ** min(max(attempts - 1, 0), 20)))
+        """Return how long to wait after so many attempts: doubled each time, up to the longest."""
+        return min(self.longest_retry, self.first_retry * 2.0 ** min(max(attempts - 1, 0), 20))

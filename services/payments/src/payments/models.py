@@ -137,7 +137,7 @@ class Payment(Leased, Base):
         return PaymentTransition(
             payment_id=self.id,
             version=self.version,
-            came_from=self.status,
+            came_from=self.status if self.version > 1 else None,
             went_to=into or self.status,
             fact_key=fact_key,
         )

@@ -21,6 +21,8 @@ _PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
 _HIDDEN: dict[int | str, dict[str, Any]] = {401: _PROBLEM, 404: _PROBLEM}
 _WEBHOOK: dict[int | str, dict[str, Any]] = {400: _PROBLEM, 413: _PROBLEM, 503: _PROBLEM}
 
+_EVENT = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+
 
 async def _stripe_notice(request: Request) -> Notice:
     # Before the transaction is opened: nobody without a signature gets as far as the database.
@@ -31,7 +33,9 @@ async def _stripe_notice(request: Request) -> Notice:
     return provider.verify(await request.body(), request.headers, now())
 
 
-@routes.post("/webhooks/stripe", summary="Stripe tells of an event", responses=_WEBHOOK)
+@routes.post(
+    "/webhooks/stripe", summary="Stripe tells of an event", responses=_WEBHOOK, openapi_extra={"requestBody": _EVENT}
+)
 async def take_stripe_webhook(notice: Annotated[Notice, Depends(_stripe_notice)], session: Tx) -> WebhookTaken:
     """Store a signed event; 200 means that it will not be lost. A repeat is 200 as well."""
     await store_webhook(session, "stripe", notice)

@@ -74,7 +74,9 @@ class PaymentsSettings(ServiceSettings):
             unmatched_for=self._paced(self.unmatched_for),
             backfill_every=self._paced(self.backfill_every),
             backfill_overlap=timedelta(minutes=30),
+            first_retry=self._paced(timedelta(seconds=1)),
             longest_retry=self._paced(self.longest_retry),
+            tick=self._paced(timedelta(seconds=2)),
         )
 
     def _paced(self, duration: timedelta) -> timedelta:

@@ -157,7 +157,9 @@ async def _apply_to_refund(session: AsyncSession, fact: ProviderFact) -> Effect:
     refund = await find_refund_locked(session, fact.subject)
     if refund is None or refund.provider != fact.provider or refund.provider_ref not in {None, fact.object_ref}:
         return "unmatched"
-    if refund.money != fact.money:
+    if refund.system:
+        refund.amount, refund.currency = fact.money.amount, fact.money.currency
+    elif refund.money != fact.money:
         log.error("refund of another amount", refund=str(refund.id), ours=str(refund.money), theirs=str(fact.money))
     refund.provider_ref = fact.object_ref
     wanted = _REFUNDS[fact.kind]

@@ -10,11 +10,11 @@ from payments.loops.watching import close_closing_payments, poll_open_payments
 from payments.loops.world import World
 
 __all__ = ["World", "payments_loops"]
-_TICK = 2.0
 
 
 def payments_loops(world: World) -> list[Loop]:
-    """Return the loops; the slow ticks are only for wake-ups that were lost and for what comes due."""
+    """Return the loops; the ticks are only for wake-ups that were lost and for what comes due."""
+    tick = world.patience.tick.total_seconds()
     loops = {
         "apply facts": apply_stored_events,
         "open payments": open_waiting_payments,
@@ -23,6 +23,6 @@ def payments_loops(world: World) -> list[Loop]:
         "send refunds": send_waiting_refunds,
         "poll refunds": poll_pending_refunds,
     }
-    made = [Loop(name, partial(work, world), every=_TICK) for name, work in loops.items()]
+    made = [Loop(name, partial(work, world), every=tick) for name, work in loops.items()]
     listers = [Backfill(world, name) for name in world.providers]
-    return [*made, *(Loop(f"list {lister.name} events", lister.run, every=_TICK) for lister in listers)]
+    return [*made, *(Loop(f"list {lister.name} events", lister.run, every=tick) for lister in listers)]

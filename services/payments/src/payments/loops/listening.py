@@ -11,7 +11,6 @@ from common.faults import faultpoint
 from common.loops import LeaseLost, claim, under_lease
 from common.telemetry import tracing
 from payments.actions.events import apply_event, postpone_event, store_listed
-from payments.errors import Refused, UnknownOutcome
 from payments.loops.world import World
 from payments.models import Cursor, ProviderEvent
 
@@ -68,7 +67,7 @@ class Backfill:
         began, found, error = now(), 0, None
         try:
             found = await self._read(cursor)
-        except (UnknownOutcome, Refused) as trouble:
+        except Exception as trouble:  # noqa: BLE001 - whatever it was, the list is asked for again
             log.warning("events not listed", provider=self.name, error=repr(trouble))
             error = repr(trouble)
         try:

@@ -46,13 +46,16 @@ async def ask(world: World, about: Payment | Refund, call: Callable[[], Awaitabl
         async with asyncio.timeout(world.patience.lease.total_seconds() * 0.8):
             return await call()
     except Refused as refused:
-        log.warning("refused by provider", provider=about.provider, id=str(about.id), reason=str(refused))
+        log.warning("refused by provider", provider=about.provider, id=str(about.id), reason=refused.reason)
         return refused
     except NotAllowed as error:
         log.error("PROVIDER REFUSES OUR CREDENTIALS: mend its keys", provider=about.provider, error=str(error))  # noqa: TRY400 - the trace says nothing more
         return Unknown(str(error))
     except (UnknownOutcome, TimeoutError) as error:
         log.warning("outcome unknown", provider=about.provider, id=str(about.id), error=repr(error))
+        return Unknown(repr(error))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        log.error("answer of an unheard shape", provider=about.provider, id=str(about.id), error=repr(error))  # noqa: TRY400 - the trace says nothing more
         return Unknown(repr(error))
 
 
