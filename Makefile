@@ -39,11 +39,12 @@ demo: $(READY) ## Watch a customer buy: WIRE=rabbitmq makes processes and a brok
 test: $(READY) ## Run all tests with a real PostgreSQL and RabbitMQ; ARGS="services/orders -k refund" chooses
 	@$(BIN)/pytest $(ARGS)
 
-check: $(READY) ## Lint, format, types and the rules of who may import whom
+check: $(READY) ## Lint, format, types, who may import whom, and documents that drifted
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/souk contracts check
 
 cov: $(READY) ## Run all tests and show which lines none of them reached
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from common.catalogue import asyncapi, schemas
+from common.contracts import PRODUCERS, facts
+from common.events import Event
 from common.testing import seal_settings
 from souk.home import ROOT, SERVICES
 from souk.services import BUILDERS
@@ -25,7 +27,7 @@ def openapi() -> dict[str, Any]:
         "security": [{"bearer": []}],
     }
     for service in SERVICES:
-        _merge(merged, service, _one(service))
+        _merge(merged, service, of_service(service))
     return merged
 
 
@@ -34,6 +36,12 @@ def documents() -> dict[Path, str]:
     made: dict[Path, Mapping[str, Any]] = {DOCS / "openapi.json": openapi(), DOCS / "asyncapi.json": asyncapi()}
     made |= {DOCS / "events" / f"{wire}.schema.json": schema for wire, schema in schemas().items()}
     return {file: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for file, document in made.items()}
+
+
+def every_fact() -> Iterator[type[Event]]:
+    """Yield every event type there is."""
+    for producer in PRODUCERS:
+        yield from facts(producer)
 
 
 def drifted() -> Iterator[Path]:
@@ -55,7 +63,8 @@ def write() -> None:
         file.unlink()
 
 
-def _one(service: str) -> dict[str, Any]:
+def of_service(service: str) -> dict[str, Any]:
+    """Return one service's own OpenAPI document."""
     environ = {
         f"DATABASE_URL_{service.upper()}": "postgresql://nobody@127.0.0.1/none",
         "WIRE": "inprocess",

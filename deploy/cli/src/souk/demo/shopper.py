@@ -2,17 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
-import httpx2
+import stripe
 
-httpx2.alias_httpx()
-
-import stripe  # noqa: E402 - stripe's async client is to use httpx2
-
-from souk.client import Client, Json  # noqa: E402 - as above
-from souk.demo.stage import money, note  # noqa: E402 - as above
+from souk.client import Client, Json
+from souk.demo.stage import money, note
 
 PATIENCE = 30.0
 
@@ -48,7 +45,8 @@ class Shopper:
             raise DemoFailed(f"order {order['number']} has no payment yet: {order['status']}")
         intent = order["payment"]["client_secret"].split("_secret_")[0]
         try:
-            confirmed = await self._stripe.v1.payment_intents.confirm_async(intent, {"payment_method": card})
+            confirm = partial(self._stripe.v1.payment_intents.confirm, intent, {"payment_method": card})
+            confirmed = await asyncio.to_thread(confirm)
         except stripe.CardError as error:
             return str(error.code)
         return str(confirmed.status)

@@ -83,7 +83,7 @@ class RefundSucceeded(Event, wire="refund.succeeded", subject="refund_id", parti
     reason: str
 
 
-class RefundFailed(Event, wire="refund.failed", subject="refund_id", partition="order_id"):
+class RefundFailed(Event, wire="refund.failed", subject="refund_id", partition="order_id", heard=False):
     """The provider could not give the money back; an operator must."""
 
     refund_id: UUID

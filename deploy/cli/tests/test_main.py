@@ -1,0 +1,51 @@
+"""The souk command's smaller verbs, and the sentences of its refusals."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from common.sealed import Opener, Sealer
+from common.settings import BadSetting
+from souk import documents
+from souk.main import app
+from souk.topology import hearers
+
+
+def souk(*words: str, env: dict[str, str] | None = None) -> str:
+    """Return what a command says."""
+    result = CliRunner().invoke(app, words, env=env, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_keys_open_what_is_sealed_for_them() -> None:
+    private, public = (line.partition("=")[2].strip("'") for line in souk("keys", "orders").splitlines())
+    sealed = Sealer(json.loads(public)).seal("a secret", "orders")
+    assert Opener(json.loads(private)).open(sealed) == "a secret"
+
+
+def test_the_topology_shows_who_listens_to_what() -> None:
+    shown = souk("topology", "show")
+    assert "notifier: order.cancelled" in shown
+    assert len(shown.splitlines()) == len(hearers())
+
+
+def test_facts_say_truly_whether_somebody_listens() -> None:
+    heard = frozenset().union(*(hearer.types for hearer in hearers()))
+    for fact in documents.every_fact():
+        assert fact.heard == (fact.wire in heard), f"{fact.wire}: write heard={fact.wire in heard} in its contract"
+
+
+def test_the_committed_documents_are_what_the_code_says() -> None:
+    assert list(documents.drifted()) == []
+
+
+def test_a_bad_port_is_one_sentence() -> None:
+    with pytest.raises(BadSetting, match="PORT cannot be used: 'http' is no port number"):
+        CliRunner().invoke(app, ["run"], env={"PORT": "http"}, catch_exceptions=False)
+
+
+def test_production_is_no_place_for_the_one_process_run() -> None:
+    with pytest.raises(BadSetting, match="WIRE must be rabbitmq in production"):
+        CliRunner().invoke(app, ["run"], env={"SOUK_ENV": "production"}, catch_exceptions=False)
