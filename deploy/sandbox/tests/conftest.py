@@ -16,16 +16,16 @@ import httpx2
 
 httpx2.alias_httpx()  # the SDK's async client wants httpx, which is not installed
 
-import pytest  # noqa: E402
-import stripe  # noqa: E402
-import uvicorn  # noqa: E402
-from starlette.applications import Starlette  # noqa: E402
-from starlette.requests import Request  # noqa: E402
-from starlette.responses import Response  # noqa: E402
-from starlette.routing import Mount, Route  # noqa: E402
-from starlette.types import ASGIApp, Receive, Scope, Send  # noqa: E402
+import pytest
+import stripe
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.main import Sandbox, SandboxSettings  # noqa: E402
+from sandbox.main import Sandbox, SandboxSettings
 
 SECRET = "whsec_test_secret"
 KEY = "sk_test_souk"

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
-from common.auth import CurrentUser, Keyring, KeyRefresher, Principal, require
+from common.auth import CurrentUser, KeyRefresher, Keyring, Principal, require
 from common.events import new_id
 from common.http import router
 from common.telemetry import current_trace

@@ -329,4 +329,3 @@ async def test_other_scopes_pass_through_the_door(metrics):
 
     await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-

@@ -105,7 +105,7 @@ def test_currencies_do_not_mix():
 
 @pytest.mark.parametrize("code", ["usd", "XXX", "", "US", "BTC"])
 def test_only_iso_currencies_are_money(code):
-    with pytest.raises(ValueError, match="no|not"):
+    with pytest.raises(ValueError, match=r"no|not"):
         Money(1, code)
 
 

@@ -258,14 +258,17 @@ async def kill_leader(ask, database):
     killed = await ask(
         database,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'souk-%-relay' "
-        "AND datname = current_database() AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)",
+        "AND datname = current_database() "
+        "AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)",
     )
     assert killed
 
 
 async def test_a_frozen_leader_is_dropped_by_the_server(teller, listener, relay_over, eventually, ask):
     relay_over(teller, listener.wire, poll=60, frozen_after=0.3)
-    running = "SELECT FROM pg_stat_activity WHERE application_name = 'souk-teller-relay' AND datname = current_database()"
+    running = (
+        "SELECT FROM pg_stat_activity WHERE application_name = 'souk-teller-relay' AND datname = current_database()"
+    )
     await eventually(lambda: ask(teller, running))
 
     async def gone():

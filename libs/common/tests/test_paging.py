@@ -37,7 +37,9 @@ async def client(serve_routes):
 async def test_pages_show_everything_once(client, customer):
     seen, cursor = [], None
     while cursor is not None or not seen:
-        answer = await client.get("/things", params={"limit": 7} | ({"cursor": cursor} if cursor else {}), headers=customer)
+        answer = await client.get(
+            "/things", params={"limit": 7} | ({"cursor": cursor} if cursor else {}), headers=customer
+        )
         assert answer.json().keys() == {"items", "next_cursor"}
         seen += answer.json()["items"]
         cursor = answer.json()["next_cursor"]

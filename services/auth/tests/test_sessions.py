@@ -108,7 +108,7 @@ async def test_a_session_ends_unused_after_14_days_and_at_all_after_30(auth, fir
     token = await _good(auth, first)
     [row] = await auth.sql("SELECT expires_at - created_at AS life FROM user_sessions")
     assert abs(row["life"] - timedelta(days=30)) < timedelta(seconds=5)
-    await auth.sql(f"UPDATE user_sessions SET {ageing}")  # noqa: S608
+    await auth.sql(f"UPDATE user_sessions SET {ageing}")  # noqa: S608 - ageing stands in this file
     answer = await auth.refresh(token)
     assert (answer.status_code, answer.json()["code"]) == (401, "refresh_refused")
     assert await auth.told("user.logged_out") == []

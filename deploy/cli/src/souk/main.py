@@ -23,6 +23,7 @@ from souk.databases import prepare
 from souk.doctor import doctor as examine_books
 from souk.fleet import apply_topology_now
 from souk.home import ROOT, SERVICES, Home
+from souk.hurt import hurt as hurt_fleet
 from souk.machines.binaries import find_programs
 from souk.machines.errors import MachineError
 from souk.machines.postgres import PostgresServer
@@ -103,6 +104,17 @@ def doctor(
             return await examine_books(urls, truth_url=truth, as_json=as_json)
 
     raise typer.Exit(_run(examine()))
+
+
+@app.command()
+def hurt(
+    home: AtHome = _HOME,
+    seed: Annotated[int, typer.Option(help="What happens in which order.")] = 1,
+    only: Annotated[str | None, typer.Option(help="Only these faults, such as F9,F32.")] = None,
+    seconds: Annotated[float, typer.Option(help="As many as fit into this time; 0 for all, thoroughly.")] = 0,
+) -> None:
+    """Break a system of its own in every known way and count what is left; exits 1 when a promise was broken."""
+    raise typer.Exit(_run(hurt_fleet(Home(home / "hurt"), given(), seed=seed, only=only, seconds=seconds or None)))
 
 
 @app.command()

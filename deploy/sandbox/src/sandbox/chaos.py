@@ -83,7 +83,7 @@ class _Dial:
             return None
         self.seen += 1
         # S311 does not apply: these dice must be repeatable, not secret.
-        dice = random.Random(f"{self.rule.seed}:{self.seen}")  # noqa: S311
+        dice = random.Random(f"{self.rule.seed}:{self.seen}")  # noqa: S311 - repeatable, not secret
         if dice.random() >= self.rule.share:
             return None
         self.hits += 1

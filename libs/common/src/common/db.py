@@ -16,6 +16,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session, SessionTransaction
 
+from common.faults import faultpoint
 from common.wakeups import Waker
 
 _NAMES = {
@@ -82,6 +83,7 @@ class Database:
         """Give a session whose work is committed at the end; a cancellation waits for a commit under way."""
         async with self._sessions() as session:
             yield session
+            told = bool(session.info.get("outgoing"))
             commit = asyncio.ensure_future(session.commit())
             try:
                 await asyncio.shield(commit)
@@ -92,6 +94,8 @@ class Database:
                 if not commit.cancelled():
                     commit.exception()
                 raise
+            if told:
+                await faultpoint("outbox.committed")
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:

@@ -46,7 +46,13 @@ class Event(BaseModel):
     _trace: Trace | None = PrivateAttr(default=None)
 
     def __init_subclass__(
-        cls, *, wire: str = "", subject: str = "", partition: str = "", heard: bool = True, **options: Any  # noqa: ANN401 - passed on
+        cls,
+        *,
+        wire: str = "",
+        subject: str = "",
+        partition: str = "",
+        heard: bool = True,
+        **options: Any,  # noqa: ANN401 - passed on
     ) -> None:
         super().__init_subclass__(**options)
         cls.wire, cls.subject_field, cls.partition_field, cls.heard = wire, subject, partition or subject, heard

@@ -1,8 +1,6 @@
 """The time door's machinery: loops that drain work when woken or due, and leases that guard what they do outside."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -15,7 +13,7 @@ from sqlalchemy.orm import Mapped, MappedAsDataclass, mapped_column
 
 from common.events import new_id
 from common.faults import faultpoint
-from common.tasks import contained
+from common.tasks import contained, nap
 from common.telemetry import Metrics
 from common.wakeups import Waker
 
@@ -47,8 +45,7 @@ async def run_loop(loop: Loop, waker: Waker, metrics: Metrics) -> None:
                 metrics.loop_errors.labels(loop.name).inc()
                 found = 0
             if not found:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), loop.every)
+                await nap(woken, loop.every)
 
 
 class Leased(MappedAsDataclass, kw_only=True):

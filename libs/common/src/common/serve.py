@@ -115,7 +115,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serving(services: Sequence[Service], app: ASGIApp, settings: ServiceSettings) -> AsyncIterator[None]:
-    """Serve while the block runs. At its end readiness goes, consuming stops, work in hand is finished, requests drain."""
+    """Serve while the block runs; then readiness goes, consuming stops, work in hand ends, requests drain."""
     internal_port = settings.internal_port if settings.internal_port is not None else settings.port + 1
     async with AsyncExitStack() as stack:
         for service in services:

@@ -1,7 +1,8 @@
-"""Telling a cancellation from outside, which is obeyed, from one that leaked out of a library, which is a failure."""
+"""Cancellation as it is meant: one from outside is obeyed, one that leaked out of a library is a failure."""
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -20,3 +21,14 @@ async def contained(work: Awaitable[T]) -> T:
         if task is not None and not task.cancelling():
             raise LeakedCancellation from error
         raise
+
+
+async def nap(event: asyncio.Event, seconds: float) -> None:
+    """Sleep until the event is set or the seconds are over.
+
+    Not by `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation that comes with the event: the loop
+    that naps would never end.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

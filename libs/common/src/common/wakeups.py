@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 import asyncpg
 import structlog
 
+from common.tasks import nap
+
 log = structlog.get_logger(__name__)
 _CHANNEL = "souk"
 _RECONNECT = 1.0
@@ -60,8 +62,7 @@ class Waker:
         try:
             await connection.add_listener(_CHANNEL, self._heard)
             while not connection.is_closed():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._pending.wait(), timeout=5)
+                await nap(self._pending, 5)
                 self._pending.clear()
                 await self._tell(connection)
         finally:

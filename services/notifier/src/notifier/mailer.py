@@ -95,7 +95,8 @@ class Line:
         """Say goodbye if anybody listens."""
         if self._client is not None and self._client.is_connected:
             with suppress(SMTPException, OSError, TimeoutError):
-                await asyncio.wait_for(self._client.quit(), _GOODBYE)
+                async with asyncio.timeout(_GOODBYE):
+                    await self._client.quit()
         self._drop()
 
 

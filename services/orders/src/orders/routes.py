@@ -31,27 +31,29 @@ _PRODUCT_WAIT = 1.0
 
 
 class Desk:
-    """What order routes need from the service: its settings, its waiting room, and the key that opens secrets."""
+    """What a request meets at the orders desk: who asks, the service's settings, the key that opens secrets."""
 
-    def __init__(self, request: Request, database: Db) -> None:
+    def __init__(self, request: Request, database: Db, user: CurrentUser) -> None:
         self.settings: OrdersSettings = request.app.state.settings
         self.room: WaitingRoom = request.app.state.waiting_room
         self.opener: Opener = request.app.state.opener
         self.database: Database = database
+        self.user: Principal = user
 
-    def show(self, order: Order, user: Principal) -> OrderOut:
+    @property
+    def owner(self) -> UUID | None:
+        """Whose orders may be seen: the user's own, or everybody's for staff."""
+        return None if self.user.has(*_STAFF) else self.user.id
+
+    def show(self, order: Order) -> OrderOut:
         """Return the order as this user may see it."""
-        sealed = order.client_secret if order.user_id == user.id else None
+        sealed = order.client_secret if order.user_id == self.user.id else None
         return OrderOut.of(order, self.opener.open(sealed) if sealed else None)
 
     async def look(self, order_id: UUID) -> Order:
         """Return the order as it stands."""
         async with self.database.reading() as session:
             return await get_order(session, order_id)
-
-    async def until_payable(self, order_id: UUID, seconds: float) -> Order:
-        """Wait until the payment is open or the order can no longer get one, or the time is up."""
-        return await self.room.until(topic(order_id), seconds, partial(self.look, order_id), _settled)
 
     async def until_known(self, product_ids: set[UUID]) -> bool:
         """Wait a moment for products that catalog may be telling of just now."""
@@ -61,6 +63,18 @@ class Desk:
                 return len(await list_products(session, product_ids)) == len(product_ids)
 
         return await self.room.until(PRODUCTS, _PRODUCT_WAIT, known, bool)
+
+
+class PatientDesk(Desk):
+    """A desk where the client may wait (`Prefer: wait=N`)."""
+
+    def __init__(self, request: Request, database: Db, user: CurrentUser, wait: Wait) -> None:
+        super().__init__(request, database, user)
+        self.wait = wait
+
+    async def until_payable(self, order_id: UUID) -> Order:
+        """Wait until the payment is open or the order can no longer get one, or the time is up."""
+        return await self.room.until(topic(order_id), self.wait, partial(self.look, order_id), _settled)
 
 
 OrderDesk = Annotated[Desk, Depends(Desk)]
@@ -73,16 +87,14 @@ def _settled(order: Order) -> bool:
 @routes.post("/orders", status_code=201, summary="Place an order")
 async def place(
     body: PlaceOrder,
-    user: CurrentUser,
     key: Annotated[Once, once(required=True)],
-    desk: OrderDesk,
-    wait: Wait,
+    desk: Annotated[PatientDesk, Depends(PatientDesk)],
     response: Response,
 ) -> OrderOut:
     """Price the items, write the order, and wait (`Prefer: wait=N`) until it can be paid."""
     if not desk.settings.offers(body.payment.provider, body.payment.flow):
         raise ProviderNotConfigured(provider=body.payment.provider, flow=body.payment.flow)
-    wish = _wish(body, user, desk.settings)
+    wish = _wish(body, desk)
     try:
         order_id = await _commit(desk, key, wish)
     except ProductNotReady:
@@ -92,7 +104,7 @@ async def place(
     if order_id != wish.order_id:
         response.headers["Idempotent-Replayed"] = "true"
     response.headers["Location"] = f"/api/v1/orders/{order_id}"
-    return desk.show(await desk.until_payable(order_id, wait), user)
+    return desk.show(await desk.until_payable(order_id))
 
 
 async def _commit(desk: Desk, key: Once, wish: Wish) -> UUID:
@@ -103,48 +115,38 @@ async def _commit(desk: Desk, key: Once, wish: Wish) -> UUID:
     return wish.order_id
 
 
-def _wish(body: PlaceOrder, user: Principal, settings: OrdersSettings) -> Wish:
+def _wish(body: PlaceOrder, desk: Desk) -> Wish:
     return Wish(
         order_id=new_id(),
-        user_id=user.id,
+        user_id=desk.user.id,
         items=body.quantities(),
         provider=body.payment.provider,
         flow=body.payment.flow,
-        expires_after=settings.expires_after,
-        max_open_orders=settings.max_open_orders,
+        expires_after=desk.settings.expires_after,
+        max_open_orders=desk.settings.max_open_orders,
         expected_total=body.expected_total.money() if body.expected_total else None,
         metadata=body.metadata,
     )
 
 
 @routes.get("/orders", summary="List orders")
-async def browse(
-    page: Annotated[OrdersPage, Query()], user: CurrentUser, session: Reading, desk: OrderDesk
-) -> PageOf[OrderOut]:
+async def browse(page: Annotated[OrdersPage, Query()], session: Reading, desk: OrderDesk) -> PageOf[OrderOut]:
     """The caller's own orders, newest first; all of them for staff."""
-    owner = None if user.has(*_STAFF) else user.id
-    scope = f"orders:{owner}"
-    rows = await list_orders(session, owner=owner, status=page.status, after=page.after(scope), limit=page.limit + 1)
-    return page.page(rows, scope, lambda order: desk.show(order, user), lambda order: order.id)
+    scope = f"orders:{desk.owner}"
+    after = page.after(scope)
+    rows = await list_orders(session, owner=desk.owner, status=page.status, after=after, limit=page.limit + 1)
+    return page.page(rows, scope, desk.show, lambda order: order.id)
 
 
 @routes.get("/orders/{order_id}", summary="Show an order")
-async def show(order_id: Id, user: CurrentUser, session: Reading, desk: OrderDesk) -> OrderOut:
+async def show(order_id: Id, session: Reading, desk: OrderDesk) -> OrderOut:
     """An order as it stands, for its buyer and for staff."""
-    owner = None if user.has(*_STAFF) else user.id
-    return desk.show(await get_order(session, order_id, owner), user)
+    return desk.show(await get_order(session, order_id, desk.owner))
 
 
-@routes.post("/orders/{order_id}/ship", summary="Ship the physical lines")
-async def ship(
-    order_id: Id,
-    body: Ship,
-    user: Annotated[Principal, require("admin")],
-    key: Annotated[Once, once()],
-    session: Tx,
-    desk: OrderDesk,
-) -> OrderOut:
+@routes.post("/orders/{order_id}/ship", summary="Ship the physical lines", dependencies=[require("admin")])
+async def ship(order_id: Id, body: Ship, key: Annotated[Once, once()], session: Tx, desk: OrderDesk) -> OrderOut:
     """An operator has sent the parcel: the physical lines are delivered."""
     await key.claim(session)
     await get_order(session, order_id)
-    return desk.show(await ship_order(session, order_id, body.tracking), user)
+    return desk.show(await ship_order(session, order_id, body.tracking))

@@ -14,6 +14,7 @@ from orders.models import Line as LineRow
 from orders.models import Order
 
 _MOST_LINES = 100
+_MOST_PIECES = 10_000
 
 
 class ItemIn(Strict):
@@ -36,11 +37,11 @@ class PlaceOrder(Strict):
     items: Annotated[list[ItemIn], Field(min_length=1, max_length=_MOST_LINES)]
     payment: PaymentIn
     expected_total: MoneyIn | None = None
-    metadata: Metadata = {}
+    metadata: Annotated[Metadata, Field(default_factory=dict)]
 
     @model_validator(mode="after")
     def _sums_fit(self) -> Self:
-        if any(quantity > 10_000 for quantity in self.quantities().values()):
+        if any(quantity > _MOST_PIECES for quantity in self.quantities().values()):
             raise PydanticCustomError("quantity", "at most 10000 pieces of one product")
         return self
 

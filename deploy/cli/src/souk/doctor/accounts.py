@@ -35,7 +35,7 @@ async def sessions_end_with_accounts(visit: Visit) -> None:
 
 
 def _copy_of_users(service: str, table: str) -> Check:
-    @check(f"I27 {service}'s copy of users", "auth", service)
+    @check(f"I27 copy of users in {service}", "auth", service)
     async def users_are_copied(visit: Visit) -> None:
         """Every user's newest name and address is known."""
         stale = _STALE_USERS.format(copies=table)
@@ -44,7 +44,7 @@ def _copy_of_users(service: str, table: str) -> Check:
     return users_are_copied
 
 
-@check("I27 orders' copy of products", "catalog", "orders")
+@check("I27 copy of products in orders", "catalog", "orders")
 async def products_are_copied(visit: Visit) -> None:
     """Orders prices what it sells as catalog does."""
     await visit.confront(

@@ -63,5 +63,5 @@ async def open_book(service: str, url: str) -> AsyncIterator[Book]:
 
 def time_of(id_: UUID) -> datetime:
     """Return when a UUIDv7 was made (RFC 9562, 5.7); the beginning of time for any other UUID, which tells nothing."""
-    milliseconds = id_.int >> 80 if id_.version == 7 else 0  # noqa: PLR2004
+    milliseconds = id_.int >> 80 if id_.version == 7 else 0  # noqa: PLR2004 - as the name says
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

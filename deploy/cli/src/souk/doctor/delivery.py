@@ -5,15 +5,15 @@ from typing import Final
 from souk.doctor.checks import Visit, check
 
 _LINES: Final = """
-SELECT l.id, o.refund_id IS NOT NULL OR o.status = 'refunded' AS returning,
+SELECT l.id, o.refund_id IS NOT NULL OR o.status = 'refunded' AS going_back,
     (SELECT max(t.at) FROM order_transitions t WHERE t.order_id = o.id) AS at
 FROM order_lines l JOIN orders o ON o.id = l.order_id
 WHERE l.kind = 'digital' AND o.status IN ('paid', 'fulfilled', 'refunded')
 """
 _NOT_GRANTED: Final = """
 SELECT l.id, greatest(l.at, g.updated_at) AS at
-FROM unnest($1::uuid[], $2::boolean[], $3::timestamptz[]) AS l (id, returning, at)
-LEFT JOIN grants g ON g.line_id = l.id WHERE NOT l.returning AND coalesce(g.status, '') <> 'granted'
+FROM unnest($1::uuid[], $2::boolean[], $3::timestamptz[]) AS l (id, going_back, at)
+LEFT JOIN grants g ON g.line_id = l.id WHERE NOT l.going_back AND coalesce(g.status, '') <> 'granted'
 """
 _TWICE: Final = "SELECT line_id AS id FROM grants GROUP BY line_id HAVING count(*) > 1"
 _LIVE: Final = "SELECT line_id, order_id, updated_at AS at FROM grants WHERE status = 'granted'"

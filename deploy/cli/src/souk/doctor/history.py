@@ -11,9 +11,9 @@ from souk.doctor.checks import Visit, check
 class Machine:
     """A state machine, where its history is kept, and which event tells of each status.
 
-    `columns` of `steps` are the thing's id, the old status and the new one; `owner` is the thing's table, with its id and
-    status. `silent` events may come without a step, `dense` says that steps are numbered without gaps, and `born` is the
-    status before the first step.
+    `columns` of `steps` are the thing's id, the old status and the new one; `owner` is the thing's table, with its id
+    and status. `silent` events may come without a step, `dense` says that steps are numbered without gaps, and `born`
+    is the status before the first step.
     """
 
     service: str
@@ -37,7 +37,7 @@ MACHINES: Final = (
         "orders",
         "order_transitions",
         ("order_id", "came_from", "went_to"),
-        ("orders", "id", "status"),
+        ("orders", "id", "a.status"),
         {
             "pending": "order.created",
             "awaiting_payment": "order.payment_requested",
@@ -55,7 +55,7 @@ MACHINES: Final = (
         "payments",
         "payment_transitions",
         ("payment_id", "came_from", "went_to"),
-        ("payments", "id", "status"),
+        ("payments", "id", "a.status"),
         {
             "processing": "payment.processing",
             "authorized": "payment.processing",
@@ -69,7 +69,7 @@ MACHINES: Final = (
         "payments",
         "refund_transitions",
         ("refund_id", "came_from", "went_to"),
-        ("refunds", "id", "status"),
+        ("refunds", "id", "a.status"),
         {"succeeded": "refund.succeeded", "failed": "refund.failed"},
         born="intended",
     ),
@@ -77,7 +77,7 @@ MACHINES: Final = (
         "catalog",
         "holding_transitions",
         _CATALOG,
-        ("holdings", "order_id", "status"),
+        ("holdings", "order_id", "a.status"),
         {
             "active": "stock.reserved",
             "rejected": "stock.rejected",
@@ -89,7 +89,7 @@ MACHINES: Final = (
         "catalog",
         "grant_transitions",
         _CATALOG,
-        ("grants", "id", "status"),
+        ("grants", "id", "a.status"),
         {"granted": "delivery.granted", "revoked": "delivery.revoked"},
     ),
     Machine(
@@ -104,7 +104,7 @@ MACHINES: Final = (
         "notifier",
         "notification_transitions",
         ("notification_id", '"from"', '"to"'),
-        ("notifications", "id", "status"),
+        ("notifications", "id", "a.status"),
         {"sent": "email.sent", "rejected": "email.rejected"},
     ),
 )

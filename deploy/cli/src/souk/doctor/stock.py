@@ -33,15 +33,15 @@ FROM unnest($1::uuid[], $2::timestamptz[]) AS h (id, at) LEFT JOIN orders o ON o
 WHERE o.id IS NULL OR o.status IN ('rejected', 'expired', 'cancelled', 'refunded')
 """
 _PAID: Final = """
-SELECT o.id, o.refund_id IS NOT NULL AS returning,
+SELECT o.id, o.refund_id IS NOT NULL AS going_back,
     (SELECT max(t.at) FROM order_transitions t WHERE t.order_id = o.id) AS at
 FROM orders o WHERE o.status IN ('paid', 'fulfilled', 'refunded')
 """
 _NOT_SOLD: Final = """
 SELECT o.id, greatest(o.at, h.updated_at) AS at
-FROM unnest($1::uuid[], $2::boolean[], $3::timestamptz[]) AS o (id, returning, at)
+FROM unnest($1::uuid[], $2::boolean[], $3::timestamptz[]) AS o (id, going_back, at)
 LEFT JOIN holdings h ON h.order_id = o.id
-WHERE coalesce(h.status, '') <> 'sold' AND NOT (coalesce(h.status, '') = 'refused' AND o.returning)
+WHERE coalesce(h.status, '') <> 'sold' AND NOT (coalesce(h.status, '') = 'refused' AND o.going_back)
 """
 _SALES: Final = "SELECT order_id, updated_at AS at FROM holdings WHERE status = 'sold'"
 _NOT_PAID: Final = """

@@ -44,8 +44,7 @@ class Mailbox:
     def listed(self, recipient: str | None = None, limit: int = 1000) -> list[JsonObject]:
         """Mails newest first, of one recipient if named."""
         condition, values = ("WHERE recipient = ?", [recipient]) if recipient else ("", [])
-        # S608 does not apply: the parts are literals of this module.
-        query = f"SELECT {_COLUMNS} FROM mails {condition} ORDER BY id DESC LIMIT ?"  # noqa: S608
+        query = f"SELECT {_COLUMNS} FROM mails {condition} ORDER BY id DESC LIMIT ?"  # noqa: S608 - literals of this module
         with self._store.transaction() as db:
             return [_shown(row) for row in db.execute(query, [*values, limit])]
 

@@ -40,7 +40,7 @@ class Postman:
             loop=asyncio.get_running_loop(),
         )
 
-    async def handle_RCPT(  # noqa: N802 - name and parameters are aiosmtpd's
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name - name and parameters are aiosmtpd's
         self, server: SMTP, _session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
     ) -> str:
         """Accept a recipient, unless chaos says otherwise."""
@@ -52,7 +52,7 @@ class Postman:
         envelope.rcpt_options.extend(rcpt_options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Keep a mail, unless chaos says otherwise."""
         hit = self._chaos.first("smtp", "api", "data")
         if hit is not None and hit.rule.mode.startswith("commit_then"):

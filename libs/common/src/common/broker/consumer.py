@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import cast
 
 import structlog
@@ -12,7 +11,7 @@ from aiormq.channel import Channel
 
 from common.broker.wire import BATCH, Delivery, Sink
 from common.faults import faultpoint
-from common.tasks import contained
+from common.tasks import contained, nap
 
 log = structlog.get_logger(__name__)
 _PAUSE = 1.0
@@ -88,8 +87,7 @@ class QueueConsumer:
                 break
             except Exception:
                 log.exception("deliveries could not be stored, trying again", queue=self._queue)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._lost.wait(), _PAUSE)
+                await nap(self._lost, _PAUSE)
         if not self._lost.is_set() and (tag := batch[-1].delivery_tag):
             await channel.basic_ack(tag, multiple=True)
             await faultpoint("inbox.acked")

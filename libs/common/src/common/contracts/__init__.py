@@ -1,4 +1,4 @@
-"""The facts each service tells, one module per producer. Frozen: a field may be added if optional, nothing else changes."""
+"""The facts each service tells, a module per producer. Frozen: an optional field may join, nothing else changes."""
 
 from common.contracts import auth, catalog, notifier, orders, payments
 from common.events import Event
@@ -8,5 +8,6 @@ PRODUCERS = {"auth": auth, "catalog": catalog, "notifier": notifier, "orders": o
 
 def facts(producer: str) -> list[type[Event]]:
     """Return a producer's event types, in the order of their wire names."""
-    found = [value for value in vars(PRODUCERS[producer]).values() if isinstance(value, type) and issubclass(value, Event)]
-    return sorted((fact for fact in found if fact.wire), key=lambda fact: fact.wire)
+    classes = [value for value in vars(PRODUCERS[producer]).values() if isinstance(value, type)]
+    found = [value for value in classes if issubclass(value, Event) and value.wire]
+    return sorted(found, key=lambda fact: fact.wire)

@@ -3,6 +3,8 @@
 from typing import Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from common.events import Event
 from common.money import Money
 
@@ -17,7 +19,7 @@ class _Product(Event):
     price: Money
     active: bool
     seller_id: UUID
-    images: list[str] = []
+    images: list[str] = Field(default_factory=list)
 
 
 class ProductCreated(_Product, wire="product.created", subject="product_id"):

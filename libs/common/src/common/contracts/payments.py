@@ -44,7 +44,7 @@ class PaymentSucceeded(Event, wire="payment.succeeded", subject="payment_id", pa
 
 
 class PaymentFailed(Event, wire="payment.failed", subject="payment_id", partition="order_id"):
-    """One try failed; `final` says that the provider refused the payment itself, so that nothing more can come of it."""
+    """One try failed; `final` says that the provider refused the payment itself: nothing more can come of it."""
 
     payment_id: UUID
     order_id: UUID

@@ -3,11 +3,11 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request, Response
 
+from common.tasks import nap
 from common.wakeups import Waker
 
 T = TypeVar("T")
@@ -43,8 +43,7 @@ class WaitingRoom:
             self._waiting += 1
             try:
                 while not done(found) and (left := deadline - asyncio.get_running_loop().time()) > 0:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(woken.wait(), min(left, 1.0))
+                    await nap(woken, min(left, 1.0))
                     woken.clear()
                     found = await look()
                 return found

@@ -1,8 +1,6 @@
 """Trying again what waits: each attempt is counted before it is made, runs alone, and the last one parks."""
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,7 +16,7 @@ from common.inbox.policy import InboxPolicy
 from common.inbox.router import EventRouter
 from common.inbox.store import Status, Tries
 from common.inbox.work import handle, read
-from common.tasks import contained
+from common.tasks import contained, nap
 from common.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
@@ -45,8 +43,7 @@ class Retries:
                     log.exception("retries failed, going on")
                     count = 0
                 if not count:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(woken.wait(), self._policy.poll / self._policy.pace)
+                    await nap(woken, self._policy.poll / self._policy.pace)
 
     async def work_due(self) -> int:
         """Try every event that is due once; return how many there were."""

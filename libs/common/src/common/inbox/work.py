@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.events import Envelope, Event, Trace, Unreadable
+from common.faults import faultpoint
 from common.inbox.router import EventRouter, Route
 from common.tasks import contained
 from common.telemetry import tracing
@@ -72,8 +73,11 @@ async def handle(arrivals: Iterable[Arrival], session: AsyncSession, limit: floa
 async def _handle_group(group: Sequence[Arrival], session: AsyncSession) -> None:
     route, facts = group[0].route, [arrival.fact for arrival in group if arrival.fact]
     assert route is not None
+    await faultpoint(f"inbox.handling.{group[0].type}")
     with tracing(facts[0].trace or Trace()):
         if route.many:
             await contained(route.many(facts, session))
         elif route.one:
             await contained(route.one(facts[0], session))
+    # Between the effect and what is told of it: both are written by one transaction, or neither.
+    await faultpoint("inbox.handled")

@@ -3,7 +3,6 @@
 import asyncio
 import zlib
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import asyncpg
@@ -13,7 +12,7 @@ from common.broker import Message, NotConfirmed, Unroutable, Wire
 from common.db import Database
 from common.events import Lane, with_sequence
 from common.faults import faultpoint
-from common.tasks import contained
+from common.tasks import contained, nap
 from common.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
@@ -108,8 +107,7 @@ class Relay:
             while True:
                 woken.clear()
                 if not await self.relay_once(connection):
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(woken.wait(), self._policy.poll)
+                    await nap(woken, self._policy.poll)
 
     async def relay_once(self, connection: asyncpg.Connection) -> int:
         """Publish one batch and mark what was confirmed; return how many rows are done with for now."""
