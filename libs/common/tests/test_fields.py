@@ -124,7 +124,7 @@ def test_an_id_has_one_form():
         assert refused("id", wrong) == "uuid"
 
 
-@pytest.mark.parametrize("value", ["usd", "XXX", "", "US", "USDD", "BTC"])
+@pytest.mark.parametrize("value", ["usd", "ZZZ", "", "US", "USDD", "BTC"])
 def test_a_currency_is_an_iso_code_in_capitals(value):
     assert refused("currency", value)
 

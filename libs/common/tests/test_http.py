@@ -1,21 +1,18 @@
 """The HTTP door: one transaction per request, every failure a problem, nothing echoed, nothing hung."""
 
 import asyncio
-import logging
 from typing import Annotated
-from uuid import UUID
 
 import pytest
-from fastapi import Path, Response
+from fastapi import Path
 from sqlalchemy import text
-from starlette.responses import StreamingResponse
 
 from common.db import fetch
 from common.errors import Conflict, TooMany
-from common.http import Reading, Tx, create_app, router
-from common.http.app import BODY_LIMIT
+from common.http import Reading, Tx, router
 from common.http.fields import Id, Line, Strict
-from common.telemetry import current_trace
+
+from .asking import is_problem
 
 routes = router()
 
@@ -47,18 +44,6 @@ async def show_thing(thing_id: Id, session: Reading) -> dict[str, str]:
 async def break_down(kind: Annotated[str, Path()], session: Tx) -> dict[str, str]:
     await BREAKS[kind](session)
     return {}
-
-
-@routes.get("/trace")
-async def show_trace(response: Response) -> dict[str, str | None]:
-    response.headers["Cache-Control"] = "max-age=60"
-    trace = current_trace()
-    return {"channel": trace.channel, "traceparent": trace.traceparent, "correlation_id": trace.correlation_id}
-
-
-@routes.post("/webhooks/stripe")
-async def webhook() -> dict[str, str]:
-    return {"channel": current_trace().channel}
 
 
 async def moved_on(_session):
@@ -139,18 +124,6 @@ async def client(serve_routes, database):
     return serve_routes(database, routes)
 
 
-def is_problem(answer, status, code):
-    body = answer.json()
-    assert (answer.status_code, body["status"], body["code"]) == (status, status, code)
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert body["type"] == f"urn:souk:problem:{code}"
-    assert body["title"]
-    assert body["detail"].endswith(".")
-    assert body["request_id"] == answer.headers["x-request-id"]
-    assert UUID(body["request_id"])
-    return body
-
-
 async def test_what_a_request_writes_is_committed_before_it_is_answered(client, ask, database):
     answer = await client.post("/things", json={"name": "lamp"})
     assert (answer.status_code, answer.json()) == (201, {"name": "lamp"})
@@ -216,116 +189,3 @@ async def test_an_exhausted_pool_is_said_in_time(serve_routes, open_service_data
         for connection in held:
             await connection.close()
     is_problem(answer, 503, "unavailable")
-
-
-@pytest.mark.parametrize("path", ["/nowhere", "/things/x/y", "//things", "/things/", "/../things"])
-async def test_an_unknown_path_is_no_redirect(client, path):
-    answer = await client.request("PATCH", path, headers={"Host": "evil.example"})
-    is_problem(answer, 404, "not_found")
-    assert "location" not in answer.headers
-
-
-@pytest.mark.parametrize("method", ["DELETE", "TRACE", "PATCH"])
-async def test_a_wrong_method_names_the_right_ones(client, method):
-    answer = await client.request(method, "/things")
-    is_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "POST"
-
-
-@pytest.mark.parametrize(
-    "id_",
-    [
-        "42",
-        "%00",
-        "{01a1fd1b-c756-7138-b9a1-1123c0c82637}",
-        "urn:uuid:01a1fd1b-c756-7138-b9a1-1123c0c82637",
-        "01a1fd1bc7567138b9a11123c0c82637",
-        "01A1FD1B-C756-7138-B9A1-1123C0C82637",
-    ],
-)
-async def test_an_id_has_one_way_to_be_written(client, id_):
-    answer = await client.get(f"/things/{id_}")
-    is_problem(answer, 404, "not_found")
-
-
-async def test_a_body_announced_too_large_is_not_read(client):
-    for length in (str(BODY_LIMIT + 1), "9" * 5000):
-        answer = await client.post("/things", content=b"{}", headers={"Content-Length": length})
-        is_problem(answer, 413, "payload_too_large")
-        assert answer.headers["connection"] == "close"
-
-
-async def test_a_chunked_body_is_cut_off_at_the_limit(client):
-    sent = 0
-
-    async def endless():
-        nonlocal sent
-        while True:
-            sent += 1
-            yield b"x" * 65536
-
-    answer = await client.post("/things", content=endless(), headers={"Content-Type": "application/json"})
-    is_problem(answer, 413, "payload_too_large")
-    assert sent <= 6
-
-
-async def test_a_nonsense_length_is_left_to_the_server(client):
-    answer = await client.post("/things", json={"name": "x"}, headers={"Content-Length": "-1"})
-    assert answer.status_code == 201
-
-
-async def test_answers_carry_their_headers(client):
-    answer = await client.get("/trace", headers={"traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"})
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["cache-control"] == "max-age=60"
-    assert answer.json()["channel"] == "API"
-    assert answer.json()["traceparent"].startswith("00-aaaa")
-    assert answer.json()["correlation_id"] == answer.headers["x-request-id"]
-    plain = await client.get("/trace", headers={"traceparent": "\r\nX: nonsense"})
-    assert plain.json()["traceparent"] is None
-    assert (await client.post("/webhooks/stripe")).json()["channel"] == "WEBHOOK"
-    assert (await client.get("/nowhere")).headers["cache-control"] == "no-store"
-
-
-async def test_documentation_is_not_served_by_services(client):
-    for path in ("/docs", "/openapi.json", "/redoc"):
-        assert (await client.get(f"http://test{path}")).status_code == 404
-
-
-async def test_requests_are_measured_by_route_and_not_by_path(client, metrics):
-    await client.get("/things/01a1fd1b-c756-7138-b9a1-1123c0c82637")
-    await client.get("/nowhere/42")
-    samples = [sample.labels for metric in metrics.requests.collect() for sample in metric.samples]
-    paths = {labels["route"] for labels in samples}
-    assert any("{thing_id}" in path for path in paths)
-    assert not any("42" in path or "01a1" in path for path in paths)
-
-
-async def test_an_answer_that_breaks_off_is_not_answered_twice(serve_routes, caplog):
-    broken = router()
-
-    @broken.get("/stream")
-    async def stream():
-        async def parts():
-            yield b"a"
-            raise ZeroDivisionError
-
-        return StreamingResponse(parts())
-
-    caplog.set_level(logging.CRITICAL)
-    with pytest.raises(BaseException, match=r".*") as caught:
-        await serve_routes(None, broken).get("/stream")
-    assert "ZeroDivisionError" in repr(caught.getrepr(chain=True)) or caught.type is ZeroDivisionError
-
-
-async def test_other_scopes_pass_through_the_door(metrics):
-    app, sent = create_app("test", [], metrics, state={}), []
-
-    async def receive():
-        return {"type": "lifespan.startup"} if not sent else {"type": "lifespan.shutdown"}
-
-    async def send(message):
-        sent.append(message["type"])
-
-    await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
-    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

@@ -5,6 +5,7 @@ of ports outside the kernel's ephemeral range. The claim is an abstract Unix soc
 however that dies, and needs no file that another user could not open.
 """
 
+import atexit
 import os
 import socket
 import sys
@@ -45,8 +46,14 @@ def _forget_the_parents_claims() -> None:
     global _claimed_by  # noqa: PLW0603 - one claim per process, and a fork must notice that it is another
     if _claimed_by != os.getpid():
         _claimed_by = os.getpid()
-        _claims.clear()
+        _close_claims()
         _untried.clear()
+
+
+@atexit.register
+def _close_claims() -> None:
+    while _claims:
+        _claims.pop().close()
 
 
 def _claim_block() -> bool:
