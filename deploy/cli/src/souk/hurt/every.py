@@ -1,0 +1,6 @@
+"""Every fault, with its number in the list of cases."""
+
+from souk.hurt.faults import broker, crowds, databases, deaths, deliveries, poison, providers
+from souk.hurt.faults.plan import FAULTS
+
+__all__ = ["FAULTS", "broker", "crowds", "databases", "deaths", "deliveries", "poison", "providers"]

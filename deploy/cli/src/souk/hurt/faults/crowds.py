@@ -1,0 +1,56 @@
+"""Many at once: the same click a hundred times, and five hundred who want seven things."""
+
+import asyncio
+from typing import Final
+from uuid import uuid4
+
+from souk.hurt.faults.plan import Blow, fault
+from souk.hurt.stage import NotAsPlanned, Stage
+from souk.hurt.workload import Plan
+
+_CLICKS: Final = 100
+_TABS: Final = 10
+_BUYERS: Final = 500
+_PIECES: Final = 7
+_PAYERS: Final = 4  # the others of the seven let it expire
+_TAKEN: Final = """
+SELECT o.status FROM orders o JOIN order_lines l ON l.order_id = o.id WHERE l.product_id = $1 AND o.status <> 'rejected'
+"""
+
+
+@fault("F48", "One order is sent a hundred times at once with one key, and its cart ten times with ten keys.")
+async def clicked_often(stage: Stage) -> Blow:
+    """F48: one key is one order, ten keys are ten."""
+    crowd = stage.crowd
+    plan = Plan(crowd.customers[1], [{"product_id": crowd.products[0]["id"], "quantity": 1}], "walks away", 0, 0)
+    purchase = crowd.purchase_of(plan.customer)
+    stage.count_in_flight()
+    answers = await asyncio.gather(*(crowd.place(purchase, plan) for _ in range(_CLICKS)))
+    if len(made := {answer["id"] for answer in answers}) != 1:
+        raise NotAsPlanned(f"one key made {len(made)} orders")
+    others = [crowd.purchase_of(plan.customer) for _ in range(_TABS)]
+    carts = await asyncio.gather(*(crowd.place(other, plan) for other in others))
+    if len({cart["id"] for cart in carts}) != _TABS:
+        raise NotAsPlanned("two keys made one order")
+    for placed in (purchase, *others):
+        placed.outcome = "walked away"
+    return Blow(len(answers) + len(carts), f"{len(answers)} clicks, {len(carts)} tabs")
+
+
+@fault("F49", "Five hundred want one of seven things; of the seven some pay and some let it expire.", lasts=70)
+async def stock_race(stage: Stage) -> Blow:
+    """F49: seven get one, whoever lets it expire gives it back."""
+    price = {"amount": 18900, "currency": "USD"}
+    body = {"kind": "physical", "name": f"Print {uuid4()}", "price": price, "stock": _PIECES}
+    product = await stage.seller.post("/products", body)
+    items = [{"product_id": product["id"], "quantity": 1}]
+    buyers = [stage.crowd.customers[number % len(stage.crowd.customers)] for number in range(_BUYERS)]
+    deeds = ["pays" if number % _PIECES < _PAYERS else "walks away" for number in range(_BUYERS)]
+    plans = [Plan(buyer, items, deed, 0, 0) for buyer, deed in zip(buyers, deeds, strict=True)]
+    stage.count_in_flight()
+    bought = await asyncio.gather(*(stage.crowd.buy(plan) for plan in plans))
+    taken = len(await stage.sql("orders", _TAKEN, product["id"]))
+    answered = sum(bool(purchase.answers) for purchase in bought)
+    if taken != _PIECES:
+        raise NotAsPlanned(f"{taken} of {_PIECES} were taken")
+    return Blow(answered, f"{answered} orders, {taken} got one")

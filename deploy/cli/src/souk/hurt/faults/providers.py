@@ -1,0 +1,92 @@
+"""Stripe's stand-in misbehaves: it charges and does not say so, and its webhooks come often, late or never."""
+
+import asyncio
+import time
+from typing import Any, Final
+
+import httpx2
+
+from souk.hurt.faults.plan import Blow, fault
+from souk.hurt.stage import NotAsPlanned, Stage
+
+_SPELL: Final = 6.0
+_COPIES: Final = 50
+_IDLE: Final = """
+SELECT application_name || ': ' || left(query, 80) AS words FROM pg_stat_activity
+WHERE state = 'idle in transaction' AND now() - state_change > interval '2 s' AND datname LIKE 'souk_%'
+"""
+_TROUBLE: Final = (
+    ("commit_then_hang", None),
+    ("commit_then_error", "error"),
+    ("commit_then_error", "reset"),
+    ("commit_then_error", "truncate"),
+    ("commit_then_error", "html"),
+)
+
+
+@fault("F36", "Stripe takes five seconds for each answer, and nobody waits for it with a transaction open.", lasts=60)
+async def slow_provider(stage: Stage) -> Blow:
+    """F36: sampled from the server's own list of sessions."""
+    await stage.kill("payments")
+    await stage.start("payments", PROVIDER_TIMEOUT="8s")
+    await stage.whole("payments")
+    end = time.monotonic() + 2 * _SPELL
+    async with stage.dial.misbehaving({"mode": "delay", "delay": 5.0}):
+        while time.monotonic() < end:
+            if idle := await stage.sql("payments", _IDLE):
+                raise NotAsPlanned(f"idle in transaction: {idle[0]['words']}")
+            await asyncio.sleep(0.2)
+        stage.count_in_flight()
+    return Blow(stage.dial.hits)
+
+
+@fault("F38", "Every webhook arrives fifty times at once.")
+async def webhooks_in_crowds(stage: Stage) -> Blow:
+    """F38: applied once each."""
+    rule = {"target": "webhook", "mode": "duplicate", "times": _COPIES, "count": 20}
+    return await _webhooks(stage, rule)
+
+
+@fault("F39", "Webhooks come in any order, late, or never.")
+async def webhooks_astray(stage: Stage) -> Blow:
+    """F39: webhooks only add speed."""
+    rules = (
+        {"target": "webhook", "mode": "drop", "share": 0.4},
+        {"target": "webhook", "mode": "reorder", "share": 0.5, "delay": 6.0},
+        {"target": "webhook", "mode": "delay", "share": 0.3, "delay": 12.0},
+    )
+    return await _webhooks(stage, *rules)
+
+
+async def _webhooks(stage: Stage, *rules: dict[str, Any]) -> Blow:
+    async with stage.dial.misbehaving(*rules):
+        await asyncio.sleep(2 * _SPELL)
+        stage.count_in_flight()
+    return Blow(stage.dial.hits)
+
+
+@fault("F41", "The databases are down while webhooks arrive.")
+async def webhooks_without_database(stage: Stage) -> Blow:
+    """F41: what cannot be stored is refused, so that it comes again."""
+    before = {attempt["id"] for attempt in await stage.dial.attempts()}
+    stage.count_in_flight()
+    postgres = stage.fleet.postgres
+    await asyncio.to_thread(postgres.stop)
+    await asyncio.sleep(_SPELL)
+    attempts = [attempt for attempt in await stage.dial.attempts() if attempt["id"] not in before]
+    await asyncio.to_thread(postgres.start)
+    refused = [attempt for attempt in attempts if (attempt["status"] or 0) == httpx2.codes.SERVICE_UNAVAILABLE]
+    return Blow(len(refused), f"{len(attempts)} webhooks meanwhile, {len(refused)} answered 503")
+
+
+@fault("F43", "Stripe does what it is asked, then hangs, fails, resets, truncates, or answers in HTML.", lasts=80)
+async def charged_without_a_word(stage: Stage) -> Blow:
+    """F43: for us as for the buyer's own card; each kind for some seconds."""
+    hits = {}
+    for mode, variant in _TROUBLE:
+        rule = {"mode": mode, "share": 0.3, **({"variant": variant} if variant else {})}
+        async with stage.dial.misbehaving(rule):
+            await asyncio.sleep(_SPELL)
+            stage.count_in_flight()
+        hits[variant or "hang"] = stage.dial.hits
+    return Blow(min(hits.values()), ", ".join(f"{hit}× {name}" for name, hit in hits.items()))

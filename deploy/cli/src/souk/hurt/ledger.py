@@ -1,0 +1,126 @@
+"""What the clients were told: every 2xx they got is remembered here, and at the end the books must keep it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import quantiles
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from common.db import plain_dsn
+
+Json = Mapping[str, Any]
+KEY: Final = "purchase"  # the name under which an order's metadata keep its purchase's key
+_PAID: Final = frozenset({"paid", "fulfilled"})
+_ORDERS: Final = """
+SELECT id, user_id, status, total, currency, metadata->>'purchase' AS key FROM orders WHERE metadata ? 'purchase'
+"""
+_STEPS: Final = "SELECT order_id, went_to FROM order_transitions ORDER BY order_id, version"
+
+
+@dataclass(slots=True)
+class Purchase:
+    """One intention to buy: its key, what its client was told in the order it was told, and how it ended."""
+
+    key: str
+    user_id: UUID
+    answers: list[Json] = field(default_factory=list)
+    captured: bool = False
+    placed_in: float | None = None
+    paid_in: float | None = None
+    outcome: str = "under way"
+
+    def remember(self, order: Json) -> None:
+        """Keep a 2xx."""
+        self.answers.append(order)
+
+    @property
+    def status(self) -> str | None:
+        """The last status the client was told."""
+        return self.answers[-1]["status"] if self.answers else None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Everything any client was told."""
+
+    purchases: list[Purchase] = field(default_factory=list)
+    accounts: list[tuple[UUID, str]] = field(default_factory=list)
+    lies: list[str] = field(default_factory=list)
+
+    async def check(self, databases: Mapping[str, str]) -> list[str]:
+        """Return one sentence per 2xx that the books do not keep."""
+        orders = await _rows(databases["orders"], _ORDERS)
+        steps: defaultdict[UUID, list[str]] = defaultdict(list)
+        for row in await _rows(databases["orders"], _STEPS):
+            steps[row["order_id"]].append(row["went_to"])
+        by_id = {row["id"]: row for row in orders}
+        broken = [sentence for purchase in self.purchases for sentence in _broken(purchase, by_id, steps)]
+        copies = Counter(row["key"] for row in orders)
+        broken += [f"the key {key} made {count} orders" for key, count in copies.items() if count > 1]
+        users = {row["id"] for row in await _rows(databases["auth"], "SELECT id FROM users")}
+        broken += [f"the account {email} is gone" for id_, email in self.accounts if id_ not in users]
+        return [*self.lies, *broken]
+
+    def outcomes(self) -> Counter[str]:
+        """Return how the purchases ended."""
+        return Counter(purchase.outcome for purchase in self.purchases)
+
+    def latencies(self) -> str:
+        """Return the client's waits as words."""
+        placed = [purchase.placed_in for purchase in self.purchases if purchase.placed_in is not None]
+        paid = [purchase.paid_in for purchase in self.purchases if purchase.paid_in is not None]
+        return f"order placed {_percentiles(placed)}; card to paid {_percentiles(paid)}"
+
+
+def _broken(purchase: Purchase, orders: Mapping[UUID, Json], steps: Mapping[UUID, Sequence[str]]) -> Iterator[str]:
+    ids = {UUID(answer["id"]) for answer in purchase.answers}
+    if len(ids) > 1:
+        yield f"the key {purchase.key} was answered with {len(ids)} orders"
+    for id_ in ids:
+        order = orders.get(id_)
+        if order is None or order["user_id"] != purchase.user_id or order["key"] != purchase.key:
+            yield f"order {id_}, answered to {purchase.key}, is not in the books"
+            continue
+        told = [answer["status"] for answer in purchase.answers]
+        if not _in_order(told, steps[id_]):
+            yield f"order {id_} was told as {_short(told)}, and went through {', '.join(steps[id_])}"
+        if any(
+            answer["total"] != {"amount": order["total"], "currency": order["currency"]} for answer in purchase.answers
+        ):
+            yield f"order {id_} was told with another total"
+        if purchase.captured and order["status"] not in {*_PAID, "refunded", "cancelled", "expired"}:
+            yield f"order {id_} is {order['status']}, and its buyer has paid"
+
+
+def _in_order(told: Sequence[str], went: Sequence[str]) -> bool:
+    """Whether the order was in these states one after the other."""
+    place = 0
+    for status in told:
+        while place < len(went) and went[place] != status:
+            place += 1
+        if place == len(went):
+            return False
+    return True
+
+
+def _short(told: Sequence[str]) -> str:
+    return ", ".join(status for place, status in enumerate(told) if place == 0 or told[place - 1] != status)
+
+
+def _percentiles(seconds: Sequence[float]) -> str:
+    if len(seconds) < 2:  # noqa: PLR2004 - the fewest that have quantiles
+        return "never"
+    cuts = quantiles(seconds, n=100)
+    return f"p50 {cuts[49]:.2f} s, p99 {cuts[98]:.2f} s"
+
+
+async def _rows(url: str, sql: str) -> Sequence[Json]:
+    connection = await asyncpg.connect(plain_dsn(url), timeout=10)
+    try:
+        found: Sequence[Json] = await connection.fetch(sql)
+        return found
+    finally:
+        await connection.close()
