@@ -56,8 +56,8 @@ fmt: $(READY) ## Format the code and mend what can be mended without thinking
 hurt: $(READY) ## Break the running system at random and count what is left: SECONDS=360 SEED=7
 	@$(BIN)/souk hurt $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-bench: $(READY) ## Measure
-	@$(BIN)/souk bench $(ARGS)
+bench: $(READY) ## Measure beside the floors, about ten minutes: ARGS="inbox relay" for some
+	@$(BIN)/python -m bench $(ARGS)
 
 migrate: $(READY) ## Bring the databases of `make run` up to date: SERVICE=orders for one
 	@$(BIN)/souk migrate $(SERVICE) $(ARGS)

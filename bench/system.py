@@ -1,0 +1,113 @@
+"""The whole system: how soon it is up, how much memory it takes idle, how soon an order can be paid."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+
+from bench.load import Load, send
+from bench.machines import ROOT, Machines
+from bench.orders import an_order
+from bench.rounds import Line, Measured, limit, say
+from souk.client import Client
+from souk.environment import ADMIN_EMAIL
+from souk.fleet import Fleet, many_processes
+from souk.home import Home
+from souk.machines.ports import free_port
+from souk.machines.processes import Process
+from souk.seed import CUSTOMER, seed
+
+RATE, COUNT, ROUNDS = 5, 60, 3
+SETTLED = 8  # seconds until what a start left behind has been given back
+
+
+async def measure(machines: Machines) -> Measured:
+    """Start it in one process, twice, and then as processes over RabbitMQ."""
+    lines = [*await _one_process(Home(machines.home.path / "one").open())]
+    lines += await _fleet(Home(machines.home.path / "fleet").open())
+    how = f"{COUNT} orders of one line at {RATE}/s in each of {ROUNDS} rounds; the sandbox is the provider"
+    return Measured("system", how, lines)
+
+
+async def _one_process(home: Home) -> list[Line]:
+    with _running(home) as (process, _, first):
+        process.wait_ready()
+    starts = []
+    for _ in range(ROUNDS):
+        with _running(home) as (process, port, seconds):
+            starts.append(seconds)
+            await asyncio.sleep(SETTLED)
+            idle = _memory(process.pid)
+            if len(starts) == ROUNDS:
+                lines = await _orders("one process", home, port, port)
+    return [
+        limit("one process, first start in an empty folder", [first], "s"),
+        limit("one process, start", starts, "s", 3),
+        limit("one process, all services, idle", [idle], "MB", 300),
+        *lines,
+    ]
+
+
+@contextmanager
+def _running(home: Home) -> Iterator[tuple[Process, int, float]]:
+    port = free_port()
+    command = [sys.executable, "-m", "bench.one", str(home.path), str(port)]
+    ready = f"http://127.0.0.1:{port}/api/v1/health"
+    process = Process(command, home.logs / "one.log", cwd=ROOT, ready=ready, name="one process")
+    begun = time.monotonic()
+    process.start()
+    try:
+        process.wait_ready(60)
+        yield process, port, time.monotonic() - begun
+    finally:
+        process.stop(20)
+
+
+async def _fleet(home: Home) -> list[Line]:
+    with many_processes(home, {}, free_port()) as fleet:
+        await asyncio.sleep(SETTLED)
+        memory = {name: _memory(fleet.process(name).pid) for name in fleet.units}
+        say("   " + "   ".join(f"{name} {size:.0f} MB" for name, size in memory.items()))
+        lines = await _orders("RabbitMQ, processes", home, fleet.port, _orders_port(fleet))
+    return [limit("largest service alone, idle", [max(memory.values())], "MB", 110), *lines]
+
+
+def _orders_port(fleet: Fleet) -> int:
+    return fleet.units["orders"].port  # past the development gateway, which is not Envoy
+
+
+async def _orders(where: str, home: Home, port: int, orders_port: int) -> list[Line]:
+    async with httpx2.AsyncClient(timeout=30) as http:
+        client = Client(http, f"http://127.0.0.1:{port}")
+        await seed(client, (ADMIN_EMAIL, home.secrets()["ADMIN_PASSWORD"]))
+        buyer = await client.login(*CUSTOMER[1:])
+        products = (await client.get("/products", params={"limit": "100"}))["items"]
+    unlimited = [product["id"] for product in products if product["stock"] is None and product["price"]["amount"]]
+    token = {"Authorization": f"Bearer {buyer.token}"}
+    await asyncio.sleep(1)
+
+    async def run(wait: int, count: int = COUNT) -> tuple[float, float]:
+        requests = [an_order([unlimited[n % len(unlimited)]], token, wait) for n in range(count)]
+        answers = (await send(Load(orders_port, requests, 8, RATE, b'"client_secret":"'))).all_are(201)
+        assert not wait or answers.having == count, answers.last
+        return answers.ms(0.5), answers.ms(0.99)
+
+    await run(5, 20)
+    found = {wait: [await run(wait) for _ in range(ROUNDS)] for wait in (0, 5)}
+    say(f"   {where}: " + "   ".join(f"wait={wait} {rounds}" for wait, rounds in found.items()))
+    targets = {0: (None, None), 5: (80, 250)}
+    return [
+        limit(f"POST /orders, wait={wait}, {where}, {name}", [one[at] for one in rounds], "ms", targets[wait][at])
+        for wait, rounds in found.items()
+        for at, name in enumerate(("p50", "p99"))
+    ]
+
+
+def _memory(pid: int) -> float:
+    """Return a process's resident megabytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
