@@ -199,6 +199,12 @@ def test_a_key_set_without_keys_replaces_nothing(keyring):
     assert not Keyring().ready
 
 
+async def test_a_service_without_keys_asks_to_come_again_instead_of_refusing_a_good_token(serve_routes):
+    answer = await serve_routes(None, routes, keyring=Keyring()).get("/me", headers=bearer_of(token()))
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_keys_yet")
+    assert answer.headers["retry-after"] == "1"
+
+
 def test_only_so_many_tokens_are_remembered(keyring, monkeypatch):
     monkeypatch.setattr("common.auth._REMEMBERED", 2)
     for number in range(5):

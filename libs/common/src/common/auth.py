@@ -16,7 +16,7 @@ import structlog
 from fastapi import Depends, Request
 
 from common.db import Database, fetch
-from common.errors import BadRequest, Forbidden, Unauthenticated
+from common.errors import BadRequest, Forbidden, Unauthenticated, Unavailable
 from common.telemetry import identify
 
 log = structlog.get_logger(__name__)
@@ -31,6 +31,10 @@ LoadKeys = Callable[[], Awaitable[Mapping[str, Any]]]
 
 class TooManyCredentials(BadRequest):
     """Send one Authorization header."""
+
+
+class NoKeysYet(Unavailable):
+    """This service has just started and cannot check tokens yet. Try again in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,9 @@ class Keyring:
         self._given, self._keys = given, keys
 
     def verify(self, token: str) -> Principal:
-        """Return who the token speaks for; raises Unauthenticated (RFC 9068, RFC 8725)."""
+        """Return who the token speaks for; raises Unauthenticated (RFC 9068, RFC 8725), NoKeysYet before any key."""
+        if not self.ready:
+            raise NoKeysYet
         known = self._seen.get(token)
         if known and known.expires_at > time():
             return known
