@@ -126,3 +126,22 @@ async def test_a_worker_that_lost_its_lease_files_what_it_learned(till) -> None:
     await till.rows("UPDATE payments SET lease = gen_random_uuid()")
     await polling
     assert len(await till.told("payment.succeeded")) == 1
+
+
+@pytest.mark.parametrize("answer", ["delay", "hang"])
+async def test_a_webhook_that_overtakes_a_poll_leaves_neither_a_lease_nor_another_poll(make_till, answer) -> None:
+    till = await make_till(environ={"PROVIDER_TIMEOUT": "1s"})
+    payment = await till.open()
+    await till.confirm(payment["provider_ref"])
+    await till.chaos(answer, "payment_intents.retrieve", delay=0.6)
+    await till.let_time_pass("payments")
+    polling = asyncio.create_task(till.one.work_loops("poll payments"))
+    await asyncio.sleep(0.3)
+    for event in await till.events("payment_intent.succeeded"):
+        await till.webhook(event)
+    await till.one.work_loops("apply facts")
+    row = await till.payment(payment["payment_id"])
+    assert (row["status"], row["lease"], row["leased_until"]) == ("succeeded", None, None)
+    await polling
+    assert (await till.payment(payment["payment_id"]))["due_at"] is None
+    assert len(await till.told("payment.succeeded")) == 1

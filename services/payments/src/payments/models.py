@@ -128,7 +128,9 @@ class Payment(Leased, Base):
         if wanted not in LIVE:
             self.forget_request()
         if wanted in {Status.SUCCEEDED, Status.FAILED, Status.CANCELLED}:
-            self.due_at = self.closing = None
+            # Whoever asks the provider just now has lost the lease: it may neither leave one behind nor come again.
+            self.done()
+            self.closing = None
         return record
 
     def note(self, fact_key: str, into: Status | None = None) -> PaymentTransition:
@@ -212,7 +214,7 @@ class Refund(Leased, Base):
         record = RefundTransition(refund_id=self.id, version=self.version, came_from=self.status, went_to=wanted)
         self.status = wanted
         if wanted in {RefundStatus.SUCCEEDED, RefundStatus.FAILED}:
-            self.due_at = None
+            self.done()
         return record
 
     def prepare(self, request: str, key: str) -> None:
