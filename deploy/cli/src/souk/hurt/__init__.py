@@ -1,9 +1,12 @@
 """`souk hurt`: the system is broken on purpose, again and again, and counted afterwards."""
 
+import time
 from collections.abc import Mapping
 
 from souk.home import Home
-from souk.hurt.running import console, run, schedule
+from souk.hurt.enduring import console
+from souk.hurt.running import run, schedule
+from souk.hurt.stage import NotAsPlanned
 
 __all__ = ["hurt"]
 
@@ -13,9 +16,13 @@ async def hurt(home: Home, given: Mapping[str, str], *, seed: int, only: str | N
 
     `only` names faults, separated by commas; `seconds` bounds the run, None makes it thorough.
     """
-    plan, dice = schedule(seed, only)
+    began = time.monotonic()
+    try:
+        plan, dice = schedule(seed, only, short=seconds is not None)
+    except NotAsPlanned as error:
+        console.print(f"[red]{error}[/]")
+        return 1
     console.print(f"seed {seed}: {', '.join(fault.name for fault in plan)}")
-    failed = await run(home, given, plan, seconds or None, dice)
-    if failed:
-        console.print(f"logs: {home.logs}")
+    failed = await run(home, given, plan, seconds, dice)
+    console.print(f"[dim]seed {seed}, {time.monotonic() - began:.0f} s; logs: {home.logs}[/]")
     return 1 if failed else 0

@@ -14,6 +14,7 @@ import stripe  # noqa: E402 - stripe's async client is to use httpx2
 
 Json = dict[str, Any]
 PATIENCE: Final = 60.0
+_LOGIN: Final = "/auth/login"
 _PAUSE: Final = 0.3
 _CALL: Final = 12.0
 _STRIPE_CALL: Final = 6.0
@@ -52,9 +53,9 @@ class Customer:
                 raise
 
     async def sign_in(self) -> None:
-        """Log in."""
+        """Log in; raises Refused when the account is not what it was."""
         body = {"email": self.email, "password": self._password}
-        self._token = (await self.persist("POST", "/auth/login", json=body))["access_token"]
+        self._token = (await self.persist("POST", _LOGIN, json=body))["access_token"]
         if not self.id.int:
             self.id = UUID((await self.persist("GET", "/users/me"))["id"])
 
@@ -62,11 +63,11 @@ class Customer:
         """Repeat until it is answered; raises Refused, and GaveUp when patience is over."""
         end = asyncio.get_running_loop().time() + patience
         while asyncio.get_running_loop().time() < end:
-            token = self._token
+            used = self._token
             answer = await self.once(method, path, **request)
             if answer is not None:
-                if answer.status_code == _UNAUTHORIZED and token:
-                    await self._sign_in_again(token)
+                if answer.status_code == _UNAUTHORIZED and used and path != _LOGIN:
+                    await self._sign_in_again(used)
                 elif not _worth_repeating(answer):
                     return _read(answer)
             await asyncio.sleep(_PAUSE)
@@ -88,7 +89,6 @@ class Customer:
     async def _sign_in_again(self, used: str) -> None:
         async with self._signing_in:
             if self._token == used:
-                self._token = ""
                 await self.sign_in()
 
 

@@ -17,7 +17,7 @@ class Cutter:
     def __init__(self, host: str, port: int, dice: random.Random) -> None:
         self._host, self._port, self._dice = host, port, dice
         self.sharp, self.cuts, self.port = False, 0, 0
-        self._serving: set[asyncio.Task[None]] = set()
+        self._open: set[asyncio.WriteTransport] = set()
 
     @classmethod
     @asynccontextmanager
@@ -30,31 +30,24 @@ class Cutter:
             yield cutter
         finally:
             server.close()
-            for task in cutter._serving:
-                task.cancel()
+            for transport in cutter._open:
+                transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._serving.add(task)
         try:
             there, back = await asyncio.open_connection(self._host, self._port)
         except OSError:
             writer.close()
             return
-        doomed = asyncio.Event()
-        ways = [
-            asyncio.create_task(self._up(reader, back, doomed)),
-            asyncio.create_task(self._down(there, writer, doomed)),
-        ]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            for end in (writer, back):
-                end.transport.abort()
-            self._serving.discard(task)
+        ends, doomed = {writer.transport, back.transport}, asyncio.Event()
+        self._open |= ends
+        up = asyncio.create_task(self._up(reader, back, doomed))
+        down = asyncio.create_task(self._down(there, writer, doomed))
+        await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.abort()
+        await asyncio.wait((up, down))
+        self._open -= ends
 
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event) -> None:
         with suppress(OSError):

@@ -10,12 +10,18 @@ from uuid import UUID
 import asyncpg
 
 from common.db import plain_dsn
+from souk.hurt.customers import Customer
 
 Json = Mapping[str, Any]
 KEY: Final = "purchase"  # the name under which an order's metadata keep its purchase's key
 _PAID: Final = frozenset({"paid", "fulfilled"})
 _ORDERS: Final = """
 SELECT id, user_id, status, total, currency, metadata->>'purchase' AS key FROM orders WHERE metadata ? 'purchase'
+"""
+_UNSHIPPED: Final = "SELECT order_id FROM order_lines WHERE kind <> 'digital' AND delivered_at IS NULL"
+_MAILED: Final = """
+SELECT split_part(cause, ':', 2)::uuid AS order_id, count(*) AS count FROM notifications
+WHERE cause LIKE 'order.paid:%' AND status IN ('sent', 'unknown') GROUP BY 1
 """
 _STEPS: Final = "SELECT order_id, went_to FROM order_transitions ORDER BY order_id, version"
 
@@ -28,6 +34,7 @@ class Purchase:
     user_id: UUID
     answers: list[Json] = field(default_factory=list)
     captured: bool = False
+    shipped: bool = False
     placed_in: float | None = None
     paid_in: float | None = None
     outcome: str = "under way"
@@ -42,26 +49,32 @@ class Purchase:
         return self.answers[-1]["status"] if self.answers else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Books:
+    orders: Mapping[UUID, Json]
+    steps: Mapping[UUID, Sequence[str]]
+    unshipped: frozenset[UUID]
+    mailed: Mapping[UUID, int]
+    users: frozenset[str]
+
+
 @dataclass(slots=True)
 class Ledger:
     """Everything any client was told."""
 
     purchases: list[Purchase] = field(default_factory=list)
-    accounts: list[tuple[UUID, str]] = field(default_factory=list)
+    accounts: list[Customer] = field(default_factory=list)
     lies: list[str] = field(default_factory=list)
 
     async def check(self, databases: Mapping[str, str]) -> list[str]:
         """Return one sentence per 2xx that the books do not keep."""
-        orders = await _rows(databases["orders"], _ORDERS)
-        steps: defaultdict[UUID, list[str]] = defaultdict(list)
-        for row in await _rows(databases["orders"], _STEPS):
-            steps[row["order_id"]].append(row["went_to"])
-        by_id = {row["id"]: row for row in orders}
-        broken = [sentence for purchase in self.purchases for sentence in _broken(purchase, by_id, steps)]
-        copies = Counter(row["key"] for row in orders)
+        books = await _read(databases)
+        broken = [sentence for purchase in self.purchases for sentence in _broken(purchase, books)]
+        copies = Counter(row["key"] for row in books.orders.values())
         broken += [f"the key {key} made {count} orders" for key, count in copies.items() if count > 1]
-        users = {row["id"] for row in await _rows(databases["auth"], "SELECT id FROM users")}
-        broken += [f"the account {email} is gone" for id_, email in self.accounts if id_ not in users]
+        broken += [
+            f"the account {account.email} is gone" for account in self.accounts if account.email not in books.users
+        ]
         return [*self.lies, *broken]
 
     def outcomes(self) -> Counter[str]:
@@ -75,24 +88,31 @@ class Ledger:
         return f"order placed {_percentiles(placed)}; card to paid {_percentiles(paid)}"
 
 
-def _broken(purchase: Purchase, orders: Mapping[UUID, Json], steps: Mapping[UUID, Sequence[str]]) -> Iterator[str]:
+def _broken(purchase: Purchase, books: _Books) -> Iterator[str]:
     ids = {UUID(answer["id"]) for answer in purchase.answers}
     if len(ids) > 1:
         yield f"the key {purchase.key} was answered with {len(ids)} orders"
     for id_ in ids:
-        order = orders.get(id_)
+        order = books.orders.get(id_)
         if order is None or order["user_id"] != purchase.user_id or order["key"] != purchase.key:
             yield f"order {id_}, answered to {purchase.key}, is not in the books"
-            continue
-        told = [answer["status"] for answer in purchase.answers]
-        if not _in_order(told, steps[id_]):
-            yield f"order {id_} was told as {_short(told)}, and went through {', '.join(steps[id_])}"
-        if any(
-            answer["total"] != {"amount": order["total"], "currency": order["currency"]} for answer in purchase.answers
-        ):
-            yield f"order {id_} was told with another total"
-        if purchase.captured and order["status"] not in {*_PAID, "refunded", "cancelled", "expired"}:
-            yield f"order {id_} is {order['status']}, and its buyer has paid"
+        else:
+            yield from _differs(purchase, order, books)
+
+
+def _differs(purchase: Purchase, order: Json, books: _Books) -> Iterator[str]:
+    id_, total = order["id"], {"amount": order["total"], "currency": order["currency"]}
+    told = [answer["status"] for answer in purchase.answers]
+    if not _in_order(told, books.steps[id_]):
+        yield f"order {id_} was told as {_short(told)}, and went through {', '.join(books.steps[id_])}"
+    if any(answer["total"] != total for answer in purchase.answers):
+        yield f"order {id_} was told with another total"
+    if purchase.captured and order["status"] not in {*_PAID, "refunded", "cancelled", "expired"}:
+        yield f"order {id_} is {order['status']}, and its buyer has paid"
+    if purchase.shipped and id_ in books.unshipped:
+        yield f"order {id_} was told as shipped, and is not"
+    if not _PAID.isdisjoint(told) and books.mailed.get(id_) != 1:
+        yield f"order {id_} was told as paid, and its buyer was mailed {books.mailed.get(id_, 0)} times"
 
 
 def _in_order(told: Sequence[str], went: Sequence[str]) -> bool:
@@ -115,6 +135,19 @@ def _percentiles(seconds: Sequence[float]) -> str:
         return "never"
     cuts = quantiles(seconds, n=100)
     return f"p50 {cuts[49]:.2f} s, p99 {cuts[98]:.2f} s"
+
+
+async def _read(databases: Mapping[str, str]) -> _Books:
+    steps: defaultdict[UUID, list[str]] = defaultdict(list)
+    for row in await _rows(databases["orders"], _STEPS):
+        steps[row["order_id"]].append(row["went_to"])
+    return _Books(
+        orders={row["id"]: row for row in await _rows(databases["orders"], _ORDERS)},
+        steps=steps,
+        unshipped=frozenset(row["order_id"] for row in await _rows(databases["orders"], _UNSHIPPED)),
+        mailed={row["order_id"]: row["count"] for row in await _rows(databases["notifier"], _MAILED)},
+        users=frozenset(row["email"] for row in await _rows(databases["auth"], "SELECT email FROM users")),
+    )
 
 
 async def _rows(url: str, sql: str) -> Sequence[Json]:

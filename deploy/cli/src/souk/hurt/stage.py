@@ -5,7 +5,7 @@ import random
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import asyncpg
@@ -38,9 +38,9 @@ class Stage:
     http: httpx2.AsyncClient
     seller: Client
     dice: random.Random
-    thorough: bool = False
     required: int = 0
     fewest: int = 1_000_000
+    broken: set[str] = field(default_factory=set)
 
     @property
     def databases(self) -> Mapping[str, str]:

@@ -17,9 +17,10 @@ from souk.hurt.ledger import KEY, Json, Ledger, Purchase
 ACCOUNTS: Final = 12
 MOST: Final = 64
 _RATE: Final = 15.0
-_JOINS, _RETURNS = 0.05, 0.1
+_JOINS, _RETURNS, _SHIPPED = 0.05, 0.1, 0.6
 _PASSWORD: Final = "one-of-the-crowd"  # noqa: S105 - an account that lives for minutes
 _SETTLED: Final = frozenset({"paid", "fulfilled", "rejected", "expired", "cancelled", "refunded"})
+_PAID: Final = frozenset({"paid", "fulfilled"})
 _METHODS: Final = {"pays": ("pm_card_visa",), "declined first": ("pm_card_chargeDeclined", "pm_card_visa")}
 _PLANS: Final = {"pays": 74, "declined first": 8, "clicks twice": 6, "walks away": 6, "wants too much": 3, "loses": 3}
 _LOOKS: Final = 1.5
@@ -28,34 +29,40 @@ _SETTLES_WITHIN: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a customer is going to do, all of it decided by the seed."""
+    """What a customer is going to do, all of it decided by the seed; `ships` has the operator send a parcel."""
 
     customer: Customer
     items: Sequence[Json]
     deed: str
-    thinks: float
-    waits: int
+    thinks: float = 0
+    waits: int = 0
+    ships: bool = False
 
 
 class Crowd:
     """The workload. It arrives while it is `open`; who has come finishes."""
 
-    def __init__(self, http: httpx2.AsyncClient, shop: tuple[str, str], dice: random.Random) -> None:
+    def __init__(
+        self, http: httpx2.AsyncClient, shop: tuple[str, str], operator: tuple[str, str], dice: random.Random
+    ) -> None:
         self._http, (self._base, stripe) = http, shop
         self._card, self._dice = Card(stripe), dice
+        self._operator = Customer(http, self._base, *operator)
         self.ledger = Ledger()
         self.customers: list[Customer] = []
         self.products: list[Json] = []
         self._open = asyncio.Event()
         self._inside: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
 
     @property
     def in_flight(self) -> int:
         """How many purchases are under way."""
-        return len(self._inside)
+        return self._in_flight
 
     async def prepare(self, seller: Client) -> None:
         """Make the accounts and what they buy."""
+        await self._operator.sign_in()
         for number in range(ACCOUNTS):
             self.customers.append(await self._newcomer(f"buyer{number}"))
             await self.customers[-1].sign_in()
@@ -79,7 +86,7 @@ class Crowd:
             plan, whim = self._plan(), self._dice.random()
             self._enter(self.buy(plan))
             if whim < _JOINS:
-                self._enter(self._join())
+                self._enter(_patiently(self._join()))
             elif whim < _JOINS + _RETURNS:
                 self._enter(_patiently(plan.customer.sign_in()))
 
@@ -102,11 +109,25 @@ class Crowd:
         """Buy one thing without hesitation; return after how many seconds it was paid."""
         began = time.monotonic()
         customer = self.customers[0]
-        plan = Plan(customer, [{"product_id": self.products[0]["id"], "quantity": 1}], "pays", 0, 5)
+        plan = Plan(customer, [{"product_id": self.products[0]["id"], "quantity": 1}], "pays", waits=5)
         purchase = await self.buy(plan)
-        if purchase.status not in {"paid", "fulfilled"}:
+        if purchase.status not in _PAID:
             raise GaveUp(f"the first purchase afterwards ended as {purchase.outcome}")
         return time.monotonic() - began
+
+    async def all_return(self) -> list[str]:
+        """Let everybody who ever made an account log in; return who cannot."""
+        places, locked_out = asyncio.Semaphore(8), []
+
+        async def log_in(customer: Customer) -> None:
+            async with places:
+                try:
+                    await customer.sign_in()
+                except (GaveUp, Refused) as error:
+                    locked_out.append(f"{customer.email} has an account and cannot log in: {error}")
+
+        await asyncio.gather(*map(log_in, self.ledger.accounts))
+        return locked_out
 
     def purchase_of(self, customer: Customer, key: str | None = None) -> Purchase:
         """Begin an entry in the ledger."""
@@ -142,24 +163,22 @@ class Crowd:
             [self.products[3]] if deed == "wants too much" else dice.sample(self.products[:3], dice.choice((1, 1, 2)))
         )
         items = [{"product_id": product["id"], "quantity": dice.randint(1, 3)} for product in wanted]
-        return Plan(dice.choice(self.customers), items, deed, dice.uniform(4, 9), dice.choice((0, 2, 5)))
+        ships = self.products[2] in wanted and dice.random() < _SHIPPED
+        return Plan(dice.choice(self.customers), items, deed, dice.uniform(4, 9), dice.choice((0, 2, 5)), ships)
 
     async def _newcomer(self, name: str) -> Customer:
         customer = Customer(self._http, self._base, f"{name}@crowd.souk.test", _PASSWORD)
         await customer.register(name)
+        self.ledger.accounts.append(customer)
         return customer
 
     async def _join(self) -> None:
-        try:
-            customer = await self._newcomer(f"visitor-{uuid4()}")
-            await customer.sign_in()
-        except GaveUp:
-            return
-        self.ledger.accounts.append((customer.id, customer.email))
+        await (await self._newcomer(f"visitor-{uuid4()}")).sign_in()
 
     async def buy(self, plan: Plan) -> Purchase:
         """Carry out a plan, to whatever end."""
         purchase = self.purchase_of(plan.customer)
+        self._in_flight += 1
         try:
             purchase.outcome = await self._carry_out(plan, purchase)
         except GaveUp:
@@ -168,11 +187,13 @@ class Crowd:
             purchase.outcome = f"refused: {refused.code}"
             if purchase.answers:
                 self.ledger.lies.append(f"{purchase.key} was told {purchase.status}, then {refused}")
+        finally:
+            self._in_flight -= 1
         return purchase
 
     async def _carry_out(self, plan: Plan, purchase: Purchase) -> str:
         began = time.monotonic()
-        order = await self.place(purchase, plan)
+        order = await self.place(purchase, plan, 2 if plan.deed == "clicks twice" else 1)
         purchase.placed_in = time.monotonic() - began
         order = await self._until_payable(plan, purchase, order)
         if order["status"] in _SETTLED:
@@ -185,13 +206,22 @@ class Crowd:
         if plan.deed == "loses":  # who closes the page and never looks back is not forgotten either
             return "never looked"
         order = await self._look(plan, purchase, lambda seen: seen["status"] in _SETTLED)
-        purchase.paid_in = time.monotonic() - paying if order["status"] in {"paid", "fulfilled"} else None
-        return str(order["status"])
+        if order["status"] not in _PAID:
+            return str(order["status"])
+        purchase.paid_in = time.monotonic() - paying
+        return await self._ship(purchase) if plan.ships else str(order["status"])
 
-    async def place(self, purchase: Purchase, plan: Plan) -> Json:
-        """Place the order, as often as it takes; some click twice."""
-        clicks = 2 if plan.deed == "clicks twice" else 1
+    async def _ship(self, purchase: Purchase) -> str:
+        id_, headers = purchase.answers[-1]["id"], {"Idempotency-Key": f"ship-{purchase.key}"}
+        order = await self._operator.persist("POST", f"/orders/{id_}/ship", json={}, headers=headers)
+        purchase.shipped = True
+        purchase.remember(order)
+        return "shipped"
+
+    async def place(self, purchase: Purchase, plan: Plan, clicks: int = 1) -> Json:
+        """Place the order, as often as it takes; some click more than once."""
         answers = await asyncio.gather(*(self._post(purchase, plan) for _ in range(clicks)))
+        # Nobody knows in which order they were answered, but it begins with this.
         for order in sorted(answers, key=lambda answer: answer["status"] != "pending"):
             purchase.remember(order)
         return answers[-1]

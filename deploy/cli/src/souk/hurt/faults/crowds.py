@@ -22,11 +22,11 @@ SELECT o.status FROM orders o JOIN order_lines l ON l.order_id = o.id WHERE l.pr
 async def clicked_often(stage: Stage) -> Blow:
     """F48: one key is one order, ten keys are ten."""
     crowd = stage.crowd
-    plan = Plan(crowd.customers[1], [{"product_id": crowd.products[0]["id"], "quantity": 1}], "walks away", 0, 0)
+    plan = Plan(crowd.customers[1], [{"product_id": crowd.products[0]["id"], "quantity": 1}], "walks away")
     purchase = crowd.purchase_of(plan.customer)
     stage.count_in_flight()
-    answers = await asyncio.gather(*(crowd.place(purchase, plan) for _ in range(_CLICKS)))
-    if len(made := {answer["id"] for answer in answers}) != 1:
+    await crowd.place(purchase, plan, _CLICKS)
+    if len(made := {answer["id"] for answer in purchase.answers}) != 1:
         raise NotAsPlanned(f"one key made {len(made)} orders")
     others = [crowd.purchase_of(plan.customer) for _ in range(_TABS)]
     carts = await asyncio.gather(*(crowd.place(other, plan) for other in others))
@@ -34,7 +34,7 @@ async def clicked_often(stage: Stage) -> Blow:
         raise NotAsPlanned("two keys made one order")
     for placed in (purchase, *others):
         placed.outcome = "walked away"
-    return Blow(len(answers) + len(carts), f"{len(answers)} clicks, {len(carts)} tabs")
+    return Blow(len(purchase.answers) + len(carts), f"{len(purchase.answers)} clicks, {len(carts)} tabs")
 
 
 @fault("F49", "Five hundred want one of seven things; of the seven some pay and some let it expire.", lasts=70)
@@ -46,7 +46,7 @@ async def stock_race(stage: Stage) -> Blow:
     items = [{"product_id": product["id"], "quantity": 1}]
     buyers = [stage.crowd.customers[number % len(stage.crowd.customers)] for number in range(_BUYERS)]
     deeds = ["pays" if number % _PIECES < _PAYERS else "walks away" for number in range(_BUYERS)]
-    plans = [Plan(buyer, items, deed, 0, 0) for buyer, deed in zip(buyers, deeds, strict=True)]
+    plans = [Plan(buyer, items, deed) for buyer, deed in zip(buyers, deeds, strict=True)]
     stage.count_in_flight()
     bought = await asyncio.gather(*(stage.crowd.buy(plan) for plan in plans))
     taken = len(await stage.sql("orders", _TAKEN, product["id"]))

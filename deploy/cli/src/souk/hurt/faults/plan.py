@@ -22,13 +22,21 @@ Strike = Callable[[Stage], Awaitable[Blow]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to hurt the system: `strike` hurts and heals. `crowd` says how many purchases must be under way."""
+    """One way to hurt the system: `strike` hurts and heals.
+
+    `crowd` says how many purchases must be under way, `lasts` how many seconds it takes with draining and examining.
+    """
 
     name: str
     sentence: str
     strike: Strike
     crowd: int = IN_FLIGHT
     lasts: float = 40
+
+    @property
+    def numbered(self) -> bool:
+        """Whether it is on the list of cases; the others are series of deaths."""
+        return self.name.startswith("F")
 
 
 FAULTS: Final[dict[str, Fault]] = {}
