@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 
 from common.events import Event, new_id
 from common.housekeeping import housekeeping, make_partitions, null_old_bodies
@@ -98,10 +97,3 @@ def test_months_follow_each_other_over_the_years_end():
 
 def test_migrations_and_housekeeping_make_the_same_partitions():
     assert set(coming_partitions()) <= set(machinery_tables())
-
-
-async def test_reading_keeps_nothing(database):
-    async with database.reading() as session:
-        await session.execute(text("INSERT INTO effects VALUES (NULL, 1)"))
-    async with database.reading() as session:
-        assert not (await session.execute(text("SELECT 1 FROM effects"))).all()

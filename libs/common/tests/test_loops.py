@@ -188,3 +188,10 @@ async def test_work_that_becomes_due_wakes_its_loop_after_the_commit(database, m
             return (await session.execute(text("SELECT 1 FROM mails WHERE due_at IS NULL"))).all()
 
     await eventually(sent, seconds=3)
+
+
+async def test_a_session_for_reading_refuses_to_write(shared_database):
+    async with shared_database.reading() as session:
+        session.add(Mail())
+        with pytest.raises(RuntimeError, match="only reads"):
+            await session.flush()

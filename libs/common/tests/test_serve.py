@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -50,11 +51,8 @@ class Child:
 
 
 @pytest.fixture
-async def database_url(databases, make_database):
-    async def prepare(url):
-        await migrate(url, MIGRATIONS)
-
-    return await make_database("greeter", template="greeter", prepare=prepare)
+async def database_url(make_database):
+    return await make_database("greeter", template="greeter", prepare=partial(migrate, folder=MIGRATIONS))
 
 
 @pytest.fixture
