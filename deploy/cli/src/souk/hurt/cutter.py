@@ -8,15 +8,14 @@ from typing import Final, Self
 
 _CHUNK: Final = 65536
 _COMMIT: Final = b"COMMIT;\x00"
-_SHARE: Final = 0.05
 
 
 class Cutter:
-    """Hands bytes on; `cuts` counts the commits whose answer came and was kept back."""
+    """Hands bytes on; `cuts` counts the commits whose answer came and was kept back, one in twenty while `sharp`."""
 
     def __init__(self, host: str, port: int, dice: random.Random) -> None:
         self._host, self._port, self._dice = host, port, dice
-        self.sharp, self.cuts, self.port = False, 0, 0
+        self.sharp, self.share, self.cuts, self.port = False, 0.05, 0, 0
         self._open: set[asyncio.WriteTransport] = set()
 
     @classmethod
@@ -52,7 +51,7 @@ class Cutter:
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event) -> None:
         with suppress(OSError):
             while chunk := await reader.read(_CHUNK):
-                if self.sharp and chunk.endswith(_COMMIT) and self._dice.random() < _SHARE:
+                if self.sharp and chunk.endswith(_COMMIT) and self._dice.random() < self.share:
                     doomed.set()
                 writer.write(chunk)
                 await writer.drain()

@@ -50,7 +50,9 @@ class Purchase:
 
 
 @dataclass(frozen=True, slots=True)
-class _Books:
+class Books:
+    """What the services' books say, by order."""
+
     orders: Mapping[UUID, Json]
     steps: Mapping[UUID, Sequence[str]]
     unshipped: frozenset[UUID]
@@ -69,7 +71,7 @@ class Ledger:
     async def check(self, databases: Mapping[str, str]) -> list[str]:
         """Return one sentence per 2xx that the books do not keep."""
         books = await _read(databases)
-        broken = [sentence for purchase in self.purchases for sentence in _broken(purchase, books)]
+        broken = [sentence for purchase in self.purchases for sentence in broken_by(purchase, books)]
         copies = Counter(row["key"] for row in books.orders.values())
         broken += [f"the key {key} made {count} orders" for key, count in copies.items() if count > 1]
         broken += [
@@ -88,7 +90,8 @@ class Ledger:
         return f"order placed {_percentiles(placed)}; card to paid {_percentiles(paid)}"
 
 
-def _broken(purchase: Purchase, books: _Books) -> Iterator[str]:
+def broken_by(purchase: Purchase, books: Books) -> Iterator[str]:
+    """Yield a sentence for each promise made to this buyer that the books do not keep."""
     ids = {UUID(answer["id"]) for answer in purchase.answers}
     if len(ids) > 1:
         yield f"the key {purchase.key} was answered with {len(ids)} orders"
@@ -100,7 +103,7 @@ def _broken(purchase: Purchase, books: _Books) -> Iterator[str]:
             yield from _differs(purchase, order, books)
 
 
-def _differs(purchase: Purchase, order: Json, books: _Books) -> Iterator[str]:
+def _differs(purchase: Purchase, order: Json, books: Books) -> Iterator[str]:
     id_, total = order["id"], {"amount": order["total"], "currency": order["currency"]}
     told = [answer["status"] for answer in purchase.answers]
     if not _in_order(told, books.steps[id_]):
@@ -137,11 +140,11 @@ def _percentiles(seconds: Sequence[float]) -> str:
     return f"p50 {cuts[49]:.2f} s, p99 {cuts[98]:.2f} s"
 
 
-async def _read(databases: Mapping[str, str]) -> _Books:
+async def _read(databases: Mapping[str, str]) -> Books:
     steps: defaultdict[UUID, list[str]] = defaultdict(list)
     for row in await _rows(databases["orders"], _STEPS):
         steps[row["order_id"]].append(row["went_to"])
-    return _Books(
+    return Books(
         orders={row["id"]: row for row in await _rows(databases["orders"], _ORDERS)},
         steps=steps,
         unshipped=frozenset(row["order_id"] for row in await _rows(databases["orders"], _UNSHIPPED)),

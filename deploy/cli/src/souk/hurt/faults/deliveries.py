@@ -29,7 +29,7 @@ async def delivered_again(stage: Stage) -> Blow:
             await stack.enter_async_context(stage.another(service))
         stage.count_in_flight()
         messages = [message for service in _PRODUCERS for message in await _newest(stage, service)]
-        sent = await _publish(stage, [message for message in messages for _ in range(_COPIES)])
+        sent = await publish(stage, [message for message in messages for _ in range(_COPIES)])
         stage.count_in_flight()
     return Blow(sent, f"{len(messages)} events, {sent} copies confirmed")
 
@@ -39,7 +39,8 @@ async def _newest(stage: Stage, service: str) -> list[Message]:
     return [Message(row["id"], row["type"], "live", row["body"], mandatory=False) for row in rows]
 
 
-async def _publish(stage: Stage, messages: Sequence[Message]) -> int:
+async def publish(stage: Stage, messages: Sequence[Message]) -> int:
+    """Publish events in any order; return how many were confirmed."""
     shuffled = list(messages)
     stage.dice.shuffle(shuffled)
     wire = RabbitWire(stage.fleet.where.amqp_url)

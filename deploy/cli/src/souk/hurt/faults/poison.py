@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from common.broker import Message
 from common.events import Envelope, new_id
-from souk.hurt.faults.deliveries import put
+from souk.hurt.faults.deliveries import publish, put
 from souk.hurt.faults.plan import Blow, fault
 from souk.hurt.stage import NotAsPlanned, Stage
 from souk.topology import hearers
 
-_LARGE: Final = 8 * 1024 * 1024  # the management API takes no more than ten megabytes
+_LARGE: Final = 20 * 1024 * 1024
+_LARGE_TYPE: Final = "order.paid"
 _PARKED_WITHIN: Final = 30.0
 _GIVES_UP_WITHIN: Final = 120.0
 _PARKED: Final = "SELECT id FROM inbox WHERE status = 'parked'"
@@ -25,7 +27,7 @@ WHERE status = 'parked' AND type = 'user.updated' RETURNING id
 _DONE: Final = "SELECT count(*) AS count FROM inbox WHERE status = 'done'"
 
 
-@fault("F27", "Each queue gets what is no JSON, no envelope, of an unknown type, of a later version, or 8 MB long.")
+@fault("F27", "Each queue gets what is no JSON, no envelope, of an unknown type, of a later version, or 20 MB long.")
 async def unreadable(stage: Stage) -> Blow:
     """F27: stored and parked for an operator, who throws it away; nothing behind it waits."""
     parked = 0
@@ -33,10 +35,18 @@ async def unreadable(stage: Stage) -> Blow:
         bodies = _poisons(min(hearer.types))
         for body in bodies:
             await put(stage, hearer.service, body, headers={"x": {"deep": [1, {"a": "ö"}]}}, content_encoding="gzip")
-        stage.count_in_flight()
-        ids = await _when_parked(stage, hearer.service, len(bodies))
-        parked += len(await stage.sql(hearer.service, _THROW_AWAY, ids))
+        parked += await _thrown_away(stage, hearer.service, len(bodies))
+    large = json.dumps({"id": str(new_id()), "type": _LARGE_TYPE, "data": "x" * _LARGE}).encode()
+    await publish(stage, [Message(new_id(), _LARGE_TYPE, "live", large)])
+    for hearer in hearers():
+        if _LARGE_TYPE in hearer.types:
+            parked += await _thrown_away(stage, hearer.service, 1)
     return Blow(parked, f"{parked} parked and thrown away")
+
+
+async def _thrown_away(stage: Stage, service: str, count: int) -> int:
+    stage.count_in_flight()
+    return len(await stage.sql(service, _THROW_AWAY, await _when_parked(stage, service, count)))
 
 
 def _poisons(type_: str) -> Sequence[bytes]:
@@ -45,7 +55,6 @@ def _poisons(type_: str) -> Sequence[bytes]:
         b'["no", "envelope"]',
         _envelope("star.exploded", {}),
         _envelope(type_, {"version": 99, "everything": "else"}),
-        json.dumps({"id": str(new_id()), "type": type_, "data": "x" * _LARGE}).encode(),
     )
 
 
