@@ -1,4 +1,4 @@
-"""Running a piece of Python as another user, or in a process that will be killed."""
+"""Running a piece of Python as another user or in a process that will be killed, and a history for the doctor."""
 
 import os
 import pwd
@@ -6,13 +6,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from common.migrations import migrate
 from souk.machines.identity import CAP_DAC_READ_SEARCH
 from souk.machines.processes import MYSELF, Identity, wrapped
+from souk.services import BUILDERS, MIGRATIONS
+
+from .doctor_history import History, live, living, run
 
 SOURCE = Path(__file__).parents[1] / "src"
 PROBE = "import sys, asyncpg, souk.machines.postgres; sys.exit(sys.version_info < (3, 11))"
@@ -60,3 +66,18 @@ def interpreter(user: Identity, env: dict[str, str]) -> tuple[str, Identity]:
         if subprocess.run(tried, capture_output=True, env=env, cwd="/", check=False).returncode == 0:
             return python, user
     return sys.executable, Identity(user.uid, user.gid, CAP_DAC_READ_SEARCH)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def history(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[History]:
+    """The books of a system that has stopped, which no test may change."""
+    urls = {name: await databases.create(name) for name in BUILDERS}
+    for name, url in urls.items():
+        await migrate(url, MIGRATIONS[name])
+    async with living(urls, tmp_path_factory.mktemp("doctor")) as street:
+        ids = await live(street)
+        told = (await street.http.get(f"{street.sandbox}/truth")).json()
+        mails = (await street.http.get(f"{street.sandbox}/mail/messages")).json()
+    # The system has stopped, so nobody looks at the open payment any more.
+    await run(urls["payments"], "UPDATE payments SET due_at = now() + interval '1 day' WHERE due_at IS NOT NULL")
+    yield History(urls, told, mails, ids)

@@ -41,6 +41,19 @@ def test_the_committed_documents_are_what_the_code_says() -> None:
     assert list(documents.drifted()) == []
 
 
+def test_a_schema_that_readers_would_miss_something_in_is_not_written(tmp_path, monkeypatch) -> None:
+    assert list(documents.taken()) == []
+    frozen = json.loads((documents.DOCS / "events" / "user.registered.schema.json").read_text())
+    frozen["properties"]["nickname"] = {"type": "string"}
+    (tmp_path / "user.registered.schema.json").write_text(json.dumps(frozen))
+    taken = ["user.registered: nickname is gone"]
+    assert list(documents.taken(tmp_path)) == taken
+    monkeypatch.setattr(documents, "taken", lambda: taken)
+    result = CliRunner().invoke(app, ["contracts", "write"])
+    assert result.exit_code == 1
+    assert "frozen: user.registered: nickname is gone. Tell it under a new name" in str(result.exception)
+
+
 def test_a_bad_port_is_one_sentence() -> None:
     with pytest.raises(BadSetting, match="PORT cannot be used: 'http' is no port number"):
         CliRunner().invoke(app, ["run"], env={"PORT": "http"}, catch_exceptions=False)

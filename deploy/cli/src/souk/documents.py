@@ -8,6 +8,7 @@ from typing import Any
 from common.catalogue import asyncapi, schemas
 from common.contracts import PRODUCERS, facts
 from common.events import Event
+from common.promises import broken
 from common.testing import seal_settings
 from souk.home import ROOT, SERVICES
 from souk.services import BUILDERS
@@ -51,6 +52,13 @@ def drifted() -> Iterator[Path]:
         if not file.exists() or file.read_text() != text:
             yield file
     yield from (file for file in sorted((DOCS / "events").glob("*.schema.json")) if file not in made)
+
+
+def taken(folder: Path = DOCS / "events") -> Iterator[str]:
+    """Yield what the code takes from the readers of the schemas in a folder, a sentence each."""
+    for wire, schema in schemas().items():
+        if (file := folder / f"{wire}.schema.json").exists():
+            yield from (f"{wire}: {what}" for what in broken(json.loads(file.read_text()), schema))
 
 
 def write() -> None:

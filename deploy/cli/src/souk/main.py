@@ -189,7 +189,9 @@ def parked_retry(
 
 @contracts_app.command("write")
 def contracts_write() -> None:
-    """Write the documents under docs/ anew."""
+    """Write the documents under docs/ anew, unless a reader of an event would miss something in it."""
+    if taken := list(documents.taken()):
+        sys.exit(f"Contracts are frozen: {'; '.join(taken)}. Tell it under a new name, beside the old one.")
     documents.write()
 
 

@@ -71,9 +71,9 @@ SELECT o.id, o.at FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS o (id, refu
 LEFT JOIN refunds r ON r.id = o.refund_id AND r.order_id = o.id WHERE r.id IS NULL
 """
 _GIVEN_BACK: Final = """
-SELECT r.order_id, sum(r.amount)::bigint AS amount, max(t.at) AS at
-FROM refunds r LEFT JOIN refund_transitions t ON t.refund_id = r.id AND t.went_to = 'succeeded'
-WHERE r.status = 'succeeded' GROUP BY r.order_id
+SELECT r.order_id, sum(r.amount)::bigint AS amount, max(r.moved) AS at FROM (
+    SELECT r.*, (SELECT max(t.at) FROM refund_transitions t WHERE t.refund_id = r.id) AS moved FROM refunds r
+) r WHERE r.status = 'succeeded' GROUP BY r.order_id
 """
 _NOT_NOTED: Final = """
 SELECT r.id, r.at FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS r (id, amount, at)

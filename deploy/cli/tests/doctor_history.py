@@ -1,0 +1,205 @@
+"""A short history for the doctor: five services, a provider and a mailbox live it, then all stop."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx2
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from common.broker import InProcessWire
+from common.db import plain_dsn
+from common.serve import listening
+from common.service import Service
+from common.testing import bearer, one_service, seal_settings
+from orders.actions.ending import request_refund
+from orders.queries import get_order
+from sandbox.main import Sandbox, SandboxSettings
+from souk.services import BUILDERS, MIGRATIONS
+
+SECRET = "whsec_of_the_doctors_test"
+Json = dict[str, Any]
+
+
+@dataclass
+class History:
+    """What is left of a system that has stopped: its databases, and what the provider and the mailbox say."""
+
+    urls: dict[str, str]
+    told: Json
+    mails: list[Json]
+    ids: dict[str, str]
+
+
+@dataclass
+class Street:
+    """The living system: its services by name, a provider's address, and a buyer, a seller and an admin."""
+
+    clients: dict[str, httpx2.AsyncClient]
+    services: dict[str, Service]
+    http: httpx2.AsyncClient
+    sandbox: str
+    people: dict[str, UUID]
+
+    async def post(self, service: str, path: str, body: Json, who: str = "buyer") -> Json:
+        headers = {**bearer(self.people.get(who, uuid4()), who), "Idempotency-Key": str(uuid4()), "Prefer": "wait=15"}
+        answer = await self.clients[service].post(path, json=body, headers=headers)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else {}
+
+    async def sell(self, kind: str, stock: int | None) -> str:
+        body = {"kind": kind, "name": f"A {kind} thing", "price": {"amount": 1900, "currency": "USD"}, "stock": stock}
+        return (await self.post("catalog", "/products", body, "seller"))["id"]
+
+    async def order(self, *items: tuple[str, int]) -> Json:
+        wanted = [{"product_id": product, "quantity": quantity} for product, quantity in items]
+        return await self.post("orders", "/orders", {"items": wanted, "payment": {"provider": "stripe"}})
+
+    async def pay(self, order: Json, *methods: str) -> None:
+        intent = order["payment"]["client_secret"].split("_secret_")[0]
+        for method in methods or ("pm_card_visa",):
+            form = {"payment_method": method, "return_url": "https://shop.test"}
+            url = f"{self.sandbox}/stripe/v1/payment_intents/{intent}/confirm"
+            await self.http.post(url, data=form, headers={"Authorization": "Bearer sk_test_souk"})
+            await asyncio.sleep(0.2)
+
+    async def until(self, order: Json, status: str) -> None:
+        async with asyncio.timeout(20):
+            while await self.value("orders", "SELECT status FROM orders WHERE id = $1", UUID(order["id"])) != status:
+                await asyncio.sleep(0.05)
+
+    async def until_quiet(self) -> None:
+        """Wait until everything told is heard, sent and applied."""
+        busy = (
+            "SELECT (SELECT count(*) FROM outbox WHERE sent_at IS NULL AND error IS NULL) + (SELECT count(*) FROM {})"
+        )
+        queues = dict.fromkeys(self.services, "inbox WHERE status <> 'done'")
+        queues["notifier"] = "notifications WHERE status IN ('queued', 'sending')"
+        queues["payments"] = "provider_events WHERE due_at IS NOT NULL"
+        async with asyncio.timeout(20):
+            while sum([await self.value(service, busy.format(rest)) for service, rest in queues.items()]):
+                await asyncio.sleep(0.05)
+
+    async def value(self, service: str, sql: str, *args: object) -> Any:
+        return await run(self.services[service].database.dsn, sql, *args)
+
+
+async def run(url: str, sql: str, *args: object) -> Any:
+    """Run SQL in a database and return its first value; several statements when there are no arguments."""
+    connection = await asyncpg.connect(plain_dsn(url))
+    try:
+        return (
+            await connection.fetchval(sql, *args) if args or sql.startswith("SELECT") else await connection.execute(sql)
+        )
+    finally:
+        await connection.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def living(urls: dict[str, str], folder: Path) -> AsyncIterator[Street]:
+    """Run the five services over one in-process wire, and the sandbox beside them."""
+    port, shop_port = free_port(), free_port()
+    target = f"http://127.0.0.1:{shop_port}/api/v1/payments/webhooks/stripe"
+    settings = SandboxSettings(
+        folder / "sandbox.db", webhook_targets={"stripe": target}, webhook_secrets={"stripe": SECRET}
+    )
+    async with AsyncExitStack() as stack:
+        sandbox = Sandbox(settings)
+        await sandbox.start()
+        stack.push_async_callback(sandbox.stop)
+        await stack.enter_async_context(
+            listening(Starlette(routes=[Mount("/sandbox", sandbox.app)]), "127.0.0.1", port)
+        )
+        given = {
+            "STRIPE_SECRET_KEY": "sk_test_souk",
+            "STRIPE_WEBHOOK_SECRET": SECRET,
+            "STRIPE_API_BASE": f"http://127.0.0.1:{port}/sandbox/stripe",
+            "SMTP_PORT": str(sandbox.smtp_port),
+            "SMTP_STARTTLS": "never",
+            "JWKS_URL": "http://127.0.0.1:9/nobody",
+            "SOUK_PACE": "60",
+        }
+        wire, services, clients = InProcessWire(), {}, {}
+        for name, url in urls.items():
+            one = await one_service(BUILDERS[name], MIGRATIONS[name], url, {**given, **seal_settings(name)})
+            stack.push_async_callback(one.close)
+            one.service.wire = wire
+            wire.bind(name, one.service.events.types)
+            services[name], clients[name] = one.service, one.client
+        await stack.enter_async_context(listening(services["payments"].app, "127.0.0.1", shop_port))
+        for service in services.values():
+            await stack.enter_async_context(service.running())
+        http = await stack.enter_async_context(httpx2.AsyncClient())
+        yield Street(clients, services, http, f"http://127.0.0.1:{port}/sandbox", {})
+
+
+async def live(street: Street) -> dict[str, str]:
+    """Let everything happen that the books are to tell of; return the ids that tests name."""
+    for who in ("buyer", "seller", "admin"):
+        account = {"name": who, "email": f"{who}@souk.test", "password": "a long password"}
+        street.people[who] = UUID((await street.post("auth", "/auth/register", account))["id"])
+    await street.post("auth", "/auth/login", {"email": "buyer@souk.test", "password": "a long password"})
+    picture, print_ = await street.sell("digital", None), await street.sell("physical", 5)
+    async with asyncio.timeout(10):
+        while await street.value("orders", "SELECT count(*) FROM products") < 2:
+            await asyncio.sleep(0.05)
+    shipped, viewed, returned = [
+        await street.order((picture, 1), (print_, 1)),
+        await street.order((picture, 2)),
+        await street.order((picture, 1)),
+    ]
+    too_many, unpaid, waiting = [
+        await street.order((print_, 6)),
+        await street.order((print_, 1)),
+        await street.order((print_, 1)),
+    ]
+    await street.pay(shipped)
+    await street.pay(viewed, "pm_card_chargeDeclined", "pm_card_visa")
+    await street.pay(returned)
+    await street.until(viewed, "fulfilled")
+    await street.until(returned, "fulfilled")
+    await street.until(shipped, "paid")
+    await street.post("orders", f"/orders/{shipped['id']}/ship", {}, "admin")
+    async with street.services["orders"].database.transaction() as session:
+        request_refund(session, await get_order(session, UUID(returned["id"])), "requested_by_customer")
+    await street.value("orders", "UPDATE orders SET due_at = now() WHERE id = $1", UUID(unpaid["id"]))
+    for order, status in (
+        (returned, "refunded"),
+        (too_many, "rejected"),
+        (unpaid, "expired"),
+        (waiting, "awaiting_payment"),
+    ):
+        await street.until(order, status)
+    await street.until_quiet()
+    orders = {
+        "shipped": shipped,
+        "viewed": viewed,
+        "returned": returned,
+        "rejected": too_many,
+        "expired": unpaid,
+        "waiting": waiting,
+    }
+    return {name: order["id"] for name, order in orders.items()} | {"picture": picture, "print": print_}
+
+
+@asynccontextmanager
+async def telling(told: Json, mails: list[Json]) -> AsyncIterator[str]:
+    """A provider and a mailbox that say this."""
+    routes = [Route("/truth", lambda _: JSONResponse(told)), Route("/mail/messages", lambda _: JSONResponse(mails))]
+    port = free_port()
+    async with listening(Starlette(routes=routes), "127.0.0.1", port):
+        yield f"http://127.0.0.1:{port}/truth"
