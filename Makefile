@@ -53,8 +53,8 @@ fmt: $(READY) ## Format the code and mend what can be mended without thinking
 	@$(BIN)/ruff check --fix --show-fixes --exit-zero
 	@$(BIN)/ruff format
 
-hurt: $(READY) ## Break the running system at random and count what is left: SECONDS=360 SEED=7
-	@$(BIN)/souk hurt $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+hurt: $(READY) ## Break a running system in every known way and count what is left: SECONDS=360 SEED=7 ONLY=F9,F32
+	@$(BIN)/souk hurt $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 bench: $(READY) ## Measure beside the floors, about ten minutes: ARGS="inbox relay" for some
 	@$(BIN)/python -m bench $(ARGS)
