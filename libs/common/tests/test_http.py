@@ -3,6 +3,7 @@
 import asyncio
 from typing import Annotated
 
+import asyncpg
 import pytest
 from fastapi import Path
 from sqlalchemy import text
@@ -62,6 +63,10 @@ async def hang(_session):
     raise TimeoutError
 
 
+async def torn(_session):
+    raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+
+
 async def nul(session):
     await session.execute(text("SELECT :a || ''"), {"a": "\x00"})
 
@@ -84,6 +89,7 @@ BREAKS = {
     "busy": busy,
     "bug": bug,
     "timeout": hang,
+    "torn": torn,
     "nul": nul,
     "nul-fetch": nul_in_fetch,
     "slow": slow,
@@ -99,6 +105,7 @@ FAILURES = {
     "busy": (429, "too_many"),
     "bug": (500, "internal_error"),
     "timeout": (503, "unavailable"),
+    "torn": (503, "unavailable"),
     "nul": (422, "invalid"),
     "nul-fetch": (422, "invalid"),
     "slow": (503, "unavailable"),

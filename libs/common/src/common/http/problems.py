@@ -75,6 +75,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DBAPIError, _database)
     app.add_exception_handler(asyncpg.PostgresError, _driver)
     app.add_exception_handler(asyncpg.InterfaceError, _unavailable)
+    app.add_exception_handler(asyncpg.InternalClientError, _unavailable)  # the server hangs up just as we begin
     app.add_exception_handler(PoolTimeout, _unavailable)
     app.add_exception_handler(TimeoutError, _unavailable)
     app.add_exception_handler(OSError, _unavailable)
