@@ -171,6 +171,32 @@ async def test_what_never_becomes_due_is_parked_once_patience_is_over(listener):
     assert (await listener.row())["status"] == "parked"
 
 
+async def test_an_event_whose_handler_was_taken_away_while_it_waited_is_parked(listener):
+    await listener.take(counted()[1], redelivered=True)
+    del listener.router.routes["test.counted"]
+    await listener.retry()
+    row = await listener.row()
+    assert (row["status"], row["error"]) == ("parked", "unknown event type")
+
+
+async def test_retries_outlive_trouble_with_the_database(listener, background, eventually, captured_logs):
+    listener.retries._policy = InboxPolicy(poll=0.05)
+    subject, body = counted()
+    await listener.take(body, redelivered=True)
+    async with listener.database.transaction() as session:
+        await session.execute(text("ALTER TABLE inbox RENAME TO gone"))
+    background(listener.retries.run())
+    await eventually(lambda: "retries failed, going on" in [line["event"] for line in captured_logs])
+    assert await listener.effects() == []
+    async with listener.database.transaction() as session:
+        await session.execute(text("ALTER TABLE gone RENAME TO inbox"))
+
+    async def worked():
+        return await listener.effects() == [subject]
+
+    await eventually(worked)
+
+
 def test_waiting_grows_and_has_an_end():
     policy = InboxPolicy(pace=10)
     assert timedelta(seconds=0.07) < policy.wait(1) < timedelta(seconds=0.13)

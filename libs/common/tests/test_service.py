@@ -107,6 +107,11 @@ async def test_a_service_is_ready_when_it_has_keys_and_hears_and_says_what_is_mi
     assert service.dead() == []
 
 
+async def test_what_a_service_listens_to_is_what_its_handlers_are_for(put_together):
+    hearer = put_together().hearer
+    assert (hearer.service, hearer.types) == ("greeter", {"test.greeted"})
+
+
 async def test_an_api_neither_hears_nor_relays(put_together, eventually):
     service = put_together(SOUK_ROLE="api")
     async with service.running():
@@ -134,10 +139,12 @@ async def test_a_worker_that_died_is_said_by_both_health_pages(put_together, eve
         assert ready.json()["problems"] == ["no signing keys yet", "greeter keys died"]
 
 
-async def test_a_broker_that_is_away_does_not_stop_a_service(put_together, captured_logs):
+async def test_a_broker_that_is_away_does_not_stop_a_service(put_together, captured_logs, eventually):
     service = put_together(RabbitWire("amqp://127.0.0.1:1/"), WIRE="rabbitmq", AMQP_URL="amqp://127.0.0.1:1/")
     async with service.running():
         assert "live lane not consumed" in service.problems()
+        await eventually(lambda: "consumer lost, trying again" in [line["event"] for line in captured_logs])
+        assert service.dead() == []
     assert "broker out of reach at start" in [line["event"] for line in captured_logs]
 
 
@@ -192,6 +199,11 @@ async def test_two_services_share_one_public_and_one_internal_port(put_together,
                 return (await client.get(url)).status_code == 200
 
             await eventually(ready)
+            metrics = await client.get(url.replace("health/ready", "metrics"))
+            assert "souk_outbox_unsent" in metrics.text
+        for page in ("health/live", "health/ready", "metrics"):
+            nobody = await client.get(f"http://127.0.0.1:{first.settings.internal}/nobody/{page}")
+            assert nobody.status_code == 404
 
 
 async def test_a_bearer_of_the_tests_is_known_to_the_service(greeter):
