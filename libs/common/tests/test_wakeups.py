@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from common.db import plain_dsn, wake_after_commit
@@ -61,6 +62,42 @@ async def test_a_lost_connection_is_opened_again(dsn, background, eventually, th
     proxy.cut()
     await woken_by(second, first, "after", eventually)
     await woken_by(first, second, "back", eventually)
+
+
+@pytest.mark.parametrize("failure", [asyncpg.InternalClientError("another operation is in progress"), RuntimeError()])
+async def test_no_failure_of_the_driver_ends_it(dsn, background, eventually, monkeypatch, failure):
+    connect, failures = asyncpg.connect, [failure]
+
+    async def fail_first(*args, **options):
+        if failures:
+            raise failures.pop()
+        return await connect(*args, **options)
+
+    monkeypatch.setattr(asyncpg, "connect", fail_first)
+    first, second = Waker(dsn), Waker(dsn)
+    running = background(first.run())
+    background(second.run())
+    await woken_by(second, first, "after", eventually)
+    assert not failures
+    assert running is None or not running.done()
+
+
+@pytest.mark.parametrize("trouble", [asyncpg.InternalClientError, asyncio.CancelledError, OSError])
+async def test_whatever_breaks_a_connection_another_is_opened(dsn, background, eventually, trouble):
+    class Torn(Waker):
+        troubles = 1
+
+        async def _tell(self, connection):
+            if self.troubles:
+                self.troubles -= 1
+                raise trouble
+            await super()._tell(connection)
+
+    first, second = Torn(dsn), Waker(dsn)
+    background(first.run())
+    background(second.run())
+    await woken_by(first, second, "order:1", eventually)
+    assert first.troubles == 0
 
 
 async def test_without_an_address_it_runs_on_and_stays_inside_the_process():

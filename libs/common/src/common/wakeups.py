@@ -6,12 +6,12 @@ A lost wake-up costs one tick: everything that waits also has a timer.
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import asyncpg
 import structlog
 
-from common.tasks import nap
+from common.tasks import contained, nap
 
 log = structlog.get_logger(__name__)
 _CHANNEL = "souk"
@@ -53,8 +53,10 @@ class Waker:
         if self._dsn is None:
             await asyncio.Event().wait()
         while self._dsn:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await self._carry(self._dsn)
+            try:
+                await contained(self._carry(self._dsn))
+            except Exception as error:  # noqa: BLE001 - asyncpg may fail in its own ways when a server goes away
+                log.warning("wake-ups interrupted", error=repr(error))
             await asyncio.sleep(_RECONNECT)
 
     async def _carry(self, dsn: str) -> None:
