@@ -3,8 +3,8 @@
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx2
@@ -68,12 +68,22 @@ def _running(home: Home) -> Iterator[tuple[Process, int, float]]:
 
 
 async def _fleet(home: Home) -> list[Line]:
-    with many_processes(home, {}, free_port()) as fleet:
+    async with _processes(home) as fleet:
         await asyncio.sleep(SETTLED)
         memory = {name: _memory(fleet.process(name).pid) for name in fleet.units}
         say("   " + "   ".join(f"{name} {size:.0f} MB" for name, size in memory.items()))
         lines = await _orders("RabbitMQ, processes", home, fleet.port, _orders_port(fleet))
     return [limit("largest service alone, idle", [max(memory.values())], "MB", 110), *lines]
+
+
+@asynccontextmanager
+async def _processes(home: Home) -> AsyncIterator[Fleet]:
+    running = many_processes(home, {}, free_port())
+    fleet = await asyncio.to_thread(running.__enter__)
+    try:
+        yield fleet
+    finally:
+        await asyncio.to_thread(running.__exit__, None, None, None)
 
 
 def _orders_port(fleet: Fleet) -> int:

@@ -33,7 +33,7 @@ async def open_databases(home: Home, given: Mapping[str, str]) -> AsyncIterator[
     """Give each service's database, opened for an operator."""
     async with database_urls(home, given) as urls:
         opened = {
-            name: open_database(url, name, pool_size=1, application="souk-operator") for name, url in urls.items()
+            name: open_database(url, name, pool_size=2, application="souk-operator") for name, url in urls.items()
         }
         try:
             yield opened

@@ -31,12 +31,12 @@ from common.http.fields import Id
 routes = router()
 
 
-def _hasher(request: Request) -> Hasher:
+async def _hasher(request: Request) -> Hasher:
     hasher: Hasher = request.app.state.hasher
     return hasher
 
 
-def _settings(request: Request) -> AuthSettings:
+async def _settings(request: Request) -> AuthSettings:
     settings: AuthSettings = request.app.state.settings
     return settings
 

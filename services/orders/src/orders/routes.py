@@ -33,12 +33,11 @@ _PRODUCT_WAIT = 1.0
 class Desk:
     """What a request meets at the orders desk: who asks, the service's settings, the key that opens secrets."""
 
-    def __init__(self, request: Request, database: Db, user: CurrentUser) -> None:
+    def __init__(self, request: Request, database: Database, user: Principal) -> None:
         self.settings: OrdersSettings = request.app.state.settings
         self.room: WaitingRoom = request.app.state.waiting_room
         self.opener: Opener = request.app.state.opener
-        self.database: Database = database
-        self.user: Principal = user
+        self.database, self.user = database, user
 
     @property
     def owner(self) -> UUID | None:
@@ -64,20 +63,18 @@ class Desk:
 
         return await self.room.until(PRODUCTS, _PRODUCT_WAIT, known, bool)
 
-
-class PatientDesk(Desk):
-    """A desk where the client may wait (`Prefer: wait=N`)."""
-
-    def __init__(self, request: Request, database: Db, user: CurrentUser, wait: Wait) -> None:
-        super().__init__(request, database, user)
-        self.wait = wait
-
-    async def until_payable(self, order_id: UUID) -> Order:
+    async def until_payable(self, order: Order, wait: int) -> Order:
         """Wait until the payment is open or the order can no longer get one, or the time is up."""
-        return await self.room.until(topic(order_id), self.wait, partial(self.look, order_id), _settled)
+        if not wait or _settled(order):
+            return order
+        return await self.room.until(topic(order.id), wait, partial(self.look, order.id), _settled)
 
 
-OrderDesk = Annotated[Desk, Depends(Desk)]
+async def _desk(request: Request, database: Db, user: CurrentUser) -> Desk:
+    return Desk(request, database, user)
+
+
+OrderDesk = Annotated[Desk, Depends(_desk)]
 
 
 def _settled(order: Order) -> bool:
@@ -88,7 +85,8 @@ def _settled(order: Order) -> bool:
 async def place(
     body: PlaceOrder,
     key: Annotated[Once, once(required=True)],
-    desk: Annotated[PatientDesk, Depends(PatientDesk)],
+    desk: OrderDesk,
+    wait: Wait,
     response: Response,
 ) -> OrderOut:
     """Price the items, write the order, and wait (`Prefer: wait=N`) until it can be paid."""
@@ -96,23 +94,22 @@ async def place(
         raise ProviderNotConfigured(provider=body.payment.provider, flow=body.payment.flow)
     wish = _wish(body, desk)
     try:
-        order_id = await _commit(desk, key, wish)
+        order = await _commit(desk, key, wish)
     except ProductNotReady:
         if not await desk.until_known(set(wish.items)):
             raise
-        order_id = await _commit(desk, key, wish)
-    if order_id != wish.order_id:
+        order = await _commit(desk, key, wish)
+    if order.id != wish.order_id:
         response.headers["Idempotent-Replayed"] = "true"
-    response.headers["Location"] = f"/api/v1/orders/{order_id}"
-    return desk.show(await desk.until_payable(order_id))
+    response.headers["Location"] = f"/api/v1/orders/{order.id}"
+    return desk.show(await desk.until_payable(order, wait))
 
 
-async def _commit(desk: Desk, key: Once, wish: Wish) -> UUID:
+async def _commit(desk: Desk, key: Once, wish: Wish) -> Order:
     async with desk.database.transaction() as session:
         if first := await key.claim(session, wish.order_id):
-            return first
-        await place_order(session, wish)
-    return wish.order_id
+            return await get_order(session, first)
+        return await place_order(session, wish)
 
 
 def _wish(body: PlaceOrder, desk: Desk) -> Wish:

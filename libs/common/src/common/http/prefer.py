@@ -15,7 +15,7 @@ _DEFAULT, _LONGEST, _WAITERS = 5, 20, 200
 _WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])', re.IGNORECASE)
 
 
-def _seconds(request: Request, response: Response) -> int:
+async def _seconds(request: Request, response: Response) -> int:
     match = _WAIT.search(",".join(request.headers.getlist("prefer")))
     if match is None:
         return _DEFAULT
