@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from joserfc import jwe
 from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
 from pydantic import BaseModel
 
 from common.sealed import Opener, Sealed, Sealer, new_key_pair
@@ -35,6 +37,21 @@ def test_a_changed_byte_is_noticed(sealer):
     parts[3] = ("A" if parts[3][0] != "A" else "B") + parts[3][1:]
     with pytest.raises(JoseError):
         Opener(json.loads(ORDERS[0])).open(".".join(parts))
+
+
+@pytest.mark.parametrize("header", [{"alg": "ECDH-ES", "enc": "A256GCM"}, {"alg": "ECDH-ES+A256KW", "enc": "A128GCM"}])
+def test_a_seal_of_another_make_is_refused(header):
+    key = ECKey.import_key(json.loads(ORDERS[1]))
+    algorithms = list(header.values())
+    sealed = jwe.encrypt_compact(header, b"secret", key, algorithms=algorithms)
+    assert jwe.decrypt_compact(sealed, ECKey.import_key(json.loads(ORDERS[0])), algorithms=algorithms)
+    with pytest.raises(JoseError):
+        Opener(json.loads(ORDERS[0])).open(sealed)
+
+
+@pytest.mark.parametrize("secret", ["", "ünïcode …", "x" * 10_000, '{"a": "b"}'])
+def test_any_text_comes_back_as_it_was(sealer, secret):
+    assert Opener(json.loads(ORDERS[0])).open(sealer.seal(secret, "orders")) == secret
 
 
 def test_an_unknown_recipient_is_said(sealer):
