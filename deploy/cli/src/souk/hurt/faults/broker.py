@@ -42,7 +42,7 @@ async def broker_stopped(stage: Stage) -> Blow:
     return Blow(int(away))
 
 
-@fault("F11", "Every service is started while there is no broker.", lasts=60)
+@fault("F11", "Every service is started while there is no broker.", lasts=70)
 async def broker_absent(stage: Stage) -> Blow:
     """F11: they start, sell from their own books, and join in as soon as there is one."""
     broker = stage.fleet.rabbitmq

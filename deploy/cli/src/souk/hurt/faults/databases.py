@@ -59,7 +59,7 @@ async def restarted_at_once(stage: Stage) -> Blow:
     return Blow(len(pids) - 1)
 
 
-@fault("F32", "Orders and payments lose the answers to some of their commits.", lasts=60)
+@fault("F32", "Orders and payments lose the answers to some of their commits.", lasts=70)
 async def answers_lost(stage: Stage) -> Blow:
     """F32: nobody knows whether it was committed, and nothing is done twice."""
     cutters = {}

@@ -21,7 +21,7 @@ _SHUFFLED: Final = {"notifier": 40, "orders": 10, "catalog": 15}
 _PILES_UP_WITHIN: Final = 20.0
 
 
-@fault("F24", "The newest events of every service are delivered five times more, at once, to two instances.")
+@fault("F24", "The newest events of every service are delivered five times more, at once, to two instances.", lasts=70)
 async def delivered_again(stage: Stage) -> Blow:
     """F24: each is worked once, whoever gets it."""
     async with AsyncExitStack() as stack:
@@ -50,7 +50,7 @@ async def publish(stage: Stage, messages: Sequence[Message]) -> int:
         await wire.close()
 
 
-@fault("F25", "The waiting events of one service after the other are shuffled: paid comes before created.", lasts=60)
+@fault("F25", "The waiting events of one service after the other are shuffled: paid comes before created.", lasts=95)
 async def shuffled(stage: Stage) -> Blow:
     """F25: what comes too early waits, what comes too late changes nothing."""
     counts = {}

@@ -31,7 +31,7 @@ class Fault:
     sentence: str
     strike: Strike
     crowd: int = IN_FLIGHT
-    lasts: float = 40
+    lasts: float = 55
 
     @property
     def numbered(self) -> bool:
@@ -42,7 +42,7 @@ class Fault:
 FAULTS: Final[dict[str, Fault]] = {}
 
 
-def fault(name: str, sentence: str, *, crowd: int = IN_FLIGHT, lasts: float = 40) -> Callable[[Strike], Strike]:
+def fault(name: str, sentence: str, *, crowd: int = IN_FLIGHT, lasts: float = 55) -> Callable[[Strike], Strike]:
     """Put a function on the list."""
 
     def register(strike: Strike) -> Strike:

@@ -24,7 +24,7 @@ _TROUBLE: Final = (
 )
 
 
-@fault("F36", "Stripe takes five seconds for each answer, and nobody waits for it with a transaction open.", lasts=60)
+@fault("F36", "Stripe takes five seconds for each answer, and nobody waits for it with a transaction open.", lasts=70)
 async def slow_provider(stage: Stage) -> Blow:
     """F36: sampled from the server's own list of sessions."""
     await stage.kill("payments")
@@ -79,7 +79,7 @@ async def webhooks_without_database(stage: Stage) -> Blow:
     return Blow(len(refused), f"{len(attempts)} webhooks meanwhile, {len(refused)} answered 503")
 
 
-@fault("F43", "Stripe does what it is asked, then hangs, fails, resets, truncates, or answers in HTML.", lasts=80)
+@fault("F43", "Stripe does what it is asked, then hangs, fails, resets, truncates, or answers in HTML.", lasts=70)
 async def charged_without_a_word(stage: Stage) -> Blow:
     """F43: for us as for the buyer's own card; each kind for some seconds."""
     hits = {}
