@@ -155,8 +155,10 @@ async def fetch(session: AsyncSession, sql: str, *args: object) -> list[asyncpg.
 
     The door past SQLAlchemy for the hot machinery: one such statement costs a third of a Core one.
     """
-    connection = await session.connection()
-    adapter: Any = (await connection.get_raw_connection()).dbapi_connection
+    adapter = session.info.get("adapter")
+    if adapter is None:
+        connection = await session.connection()
+        adapter = session.info["adapter"] = (await connection.get_raw_connection()).dbapi_connection
     if adapter._transaction is None:  # noqa: SLF001 - SQLAlchemy begins lazily, and only for its own statements
         try:
             await adapter._start_transaction()  # noqa: SLF001 - as above
@@ -227,3 +229,5 @@ def _mark_savepoint(session: Session, transaction: SessionTransaction) -> None:
 def _unmark_savepoint(session: Session, transaction: SessionTransaction) -> None:
     if transaction.nested:
         session.info["savepoints"].pop()
+    elif transaction.parent is None:
+        session.info.pop("adapter", None)
