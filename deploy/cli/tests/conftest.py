@@ -18,7 +18,7 @@ from souk.machines.identity import CAP_DAC_READ_SEARCH
 from souk.machines.processes import MYSELF, Identity, wrapped
 from souk.services import BUILDERS, MIGRATIONS
 
-from .doctor_history import History, live, living, run
+from .doctor_history import DROP_EMPTY_MONTHS, History, live, living, run
 
 SOURCE = Path(__file__).parents[1] / "src"
 PROBE = "import sys, asyncpg, souk.machines.postgres; sys.exit(sys.version_info < (3, 11))"
@@ -80,4 +80,6 @@ async def history(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> A
         mails = (await street.http.get(f"{street.sandbox}/mail/messages")).json()
     # The system has stopped, so nobody looks at the open payment any more.
     await run(urls["payments"], "UPDATE payments SET due_at = now() + interval '1 day' WHERE due_at IS NOT NULL")
+    for url in urls.values():
+        await run(url, DROP_EMPTY_MONTHS)
     yield History(urls, told, mails, ids)

@@ -27,6 +27,15 @@ from souk.services import BUILDERS, MIGRATIONS
 
 SECRET = "whsec_of_the_doctors_test"
 Json = dict[str, Any]
+# A book is copied for each test, so it had better be small.
+DROP_EMPTY_MONTHS = """
+DO $$ DECLARE month regclass; filled boolean; BEGIN
+    FOR month IN SELECT inhrelid FROM pg_inherits WHERE inhparent IN ('outbox'::regclass, 'inbox'::regclass) LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', month) INTO filled;
+        IF NOT filled THEN EXECUTE format('DROP TABLE %s', month); END IF;
+    END LOOP;
+END $$
+"""
 
 
 @dataclass

@@ -42,6 +42,8 @@ class Book:
         cursor = await self._connection.cursor(sql, *args)
         while piece := await cursor.fetch(_PIECE):
             yield piece
+            if len(piece) < _PIECE:
+                break
 
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:
