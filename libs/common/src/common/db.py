@@ -155,7 +155,7 @@ async def fetch(session: AsyncSession, sql: str, *args: object) -> list[asyncpg.
 
     The door past SQLAlchemy for the hot machinery: one such statement costs a third of a Core one.
     """
-    adapter = session.info.get("adapter")
+    adapter: Any = session.info.get("adapter")
     if adapter is None:
         connection = await session.connection()
         adapter = session.info["adapter"] = (await connection.get_raw_connection()).dbapi_connection
