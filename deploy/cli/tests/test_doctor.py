@@ -1,9 +1,14 @@
 """The doctor over a real history: healthy books, a provider that says otherwise, and what the command prints."""
 
+import asyncio
 import json
+import os
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
@@ -124,6 +129,31 @@ async def test_the_command_prints_people_or_json_and_says_by_its_exit_code(histo
     shown = json.loads(capsys.readouterr().out)
     assert not shown["healthy"]
     assert shown["findings"][0]["check"] == "I3 one order per key"
+
+
+async def souk_doctor(history: History, *words: str) -> tuple[int | None, str]:
+    """What `souk doctor` exits with, and what it prints."""
+    books = {f"DATABASE_URL_{service.upper()}": url for service, url in history.urls.items()}
+    command = [Path(sys.executable).with_name("souk"), "doctor", *words]
+    process = await asyncio.create_subprocess_exec(*command, env=os.environ | books, stdout=PIPE)
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+async def test_a_script_can_trust_the_command(history):
+    async with telling(history.told, history.mails) as url:
+        code, said = await souk_doctor(history, "--json", "--truth", url)
+    assert (code, json.loads(said)["healthy"]) == (0, True)
+    other = json.loads(json.dumps(history.told))
+    other["stripe"]["webhooks"][0]["event_id"] = "evt_x"
+    async with telling(other, history.mails) as url:
+        code, said = await souk_doctor(history, "--json", "--truth", url)
+        [finding] = json.loads(said)["findings"]
+        assert (code, finding["check"], finding["ids"]) == (1, "I22 no ack without storage", ["evt_x"])
+        code, said = await souk_doctor(history, "--truth", url)
+    assert code == 1
+    assert "BAD I22 no ack without storage" in said
+    assert "NOT HEALTHY: 1 offenders" in said
 
 
 def test_many_offenders_are_counted_and_only_some_are_named():
