@@ -12,10 +12,9 @@ import asyncpg
 import httpx2
 
 from common.db import plain_dsn
-from souk.client import Client
 from souk.fleet import Fleet, Unit
 from souk.home import SERVICES
-from souk.hurt.customers import until
+from souk.hurt.customers import Customer, until
 from souk.hurt.dial import Dial
 from souk.hurt.workload import Crowd
 from souk.machines.errors import MachineError
@@ -36,7 +35,7 @@ class Stage:
     crowd: Crowd
     dial: Dial
     http: httpx2.AsyncClient
-    seller: Client
+    seller: Customer
     dice: random.Random
     required: int = 0
     fewest: int = 1_000_000

@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import httpx2
 
-from souk.client import Client
 from souk.hurt.customers import Card, Customer, GaveUp, Refused, until
 from souk.hurt.ledger import KEY, Json, Ledger, Purchase
 
@@ -60,7 +59,7 @@ class Crowd:
         """How many purchases are under way."""
         return self._in_flight
 
-    async def prepare(self, seller: Client) -> None:
+    async def prepare(self, seller: Customer) -> None:
         """Make the accounts and what they buy."""
         await self._operator.sign_in()
         for number in range(ACCOUNTS):
@@ -74,7 +73,7 @@ class Crowd:
         ):
             price = {"amount": amount, "currency": "USD"}
             body: dict[str, Any] = {"kind": kind, "name": name, "price": price, "stock": stock}
-            self.products.append(await seller.post("/products", body))
+            self.products.append(await sell(seller, body))
 
     async def arrive(self) -> None:
         """Let customers come while the doors are open and there is room; some of them make an account or log in."""
@@ -255,6 +254,11 @@ class Crowd:
 def _payable(order: Json) -> bool:
     payment = order.get("payment") or {}
     return order["status"] in _SETTLED or bool(payment.get("client_secret"))
+
+
+async def sell(seller: Customer, product: Json) -> Json:
+    """Put up a product."""
+    return await seller.persist("POST", "/products", json=product, headers={"Idempotency-Key": str(uuid4())})
 
 
 async def _patiently(work: Any) -> None:  # noqa: ANN401 - a coroutine, whatever it returns

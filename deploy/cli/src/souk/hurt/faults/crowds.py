@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from souk.hurt.faults.plan import Blow, fault
 from souk.hurt.stage import NotAsPlanned, Stage
-from souk.hurt.workload import Plan
+from souk.hurt.workload import Plan, sell
 
 _CLICKS: Final = 100
 _TABS: Final = 10
@@ -45,7 +45,7 @@ async def stock_race(stage: Stage) -> Blow:
     """F49: seven get one, whoever lets it expire gives it back."""
     price = {"amount": 18900, "currency": "USD"}
     body = {"kind": "physical", "name": f"Print {uuid4()}", "price": price, "stock": _PIECES}
-    product = await stage.seller.post("/products", body)
+    product = await sell(stage.seller, body)
     items = [{"product_id": product["id"], "quantity": 1}]
     buyers = [stage.crowd.customers[number % len(stage.crowd.customers)] for number in range(_BUYERS)]
     deeds = ["pays" if number % _PIECES < _PAYERS else "walks away" for number in range(_BUYERS)]
