@@ -52,7 +52,7 @@ class Databases:
 
     async def _new(self, prefix: str, source: str | None) -> str:
         name = f"{prefix}_{secrets.token_hex(5)}"
-        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source or "template0"}"')
+        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source or "template0"}" STRATEGY FILE_COPY')
         self._made.append(name)
         return name
 
