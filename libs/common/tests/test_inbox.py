@@ -63,11 +63,15 @@ async def test_a_deadlock_in_a_batch_costs_nothing_but_time(listener, open_servi
         await session.execute(text("CREATE TABLE counters (name int PRIMARY KEY, value int)"))
         await session.execute(text("INSERT INTO counters VALUES (1, 0), (2, 0)"))
 
+    held = set()
+
     def bump(name):
         async def run(session):
             await fetch(session, "SET LOCAL deadlock_timeout = '20ms'")
             await fetch(session, "UPDATE counters SET value = value + 1 WHERE name = $1", name)
-            await asyncio.sleep(0.1)
+            held.add(name)
+            while len(held) < 2:
+                await asyncio.sleep(0.01)
 
         return run
 
