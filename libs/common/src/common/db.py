@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import asyncpg
+import orjson
 from sqlalchemy import MetaData, Text, TypeDecorator, event, make_url
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
@@ -122,6 +123,7 @@ def open_database(
         pool_timeout=5,
         pool_pre_ping=False,
         pool_use_lifo=True,
+        json_deserializer=orjson.loads,
         hide_parameters=True,  # errors are logged and kept in the inbox; what was in the row is nobody's business
         connect_args={
             "timeout": 10,
