@@ -145,3 +145,16 @@ async def test_a_webhook_that_overtakes_a_poll_leaves_neither_a_lease_nor_anothe
     await polling
     assert (await till.payment(payment["payment_id"]))["due_at"] is None
     assert len(await till.told("payment.succeeded")) == 1
+
+
+async def test_closing_asked_for_during_a_poll_does_not_wait_for_the_next_one(till) -> None:
+    payment = await till.open()
+    await till.chaos("delay", "payment_intents.retrieve", delay=0.6, count=1)
+    await till.let_time_pass("payments")
+    polling = asyncio.create_task(till.one.work_loops("poll payments"))
+    await asyncio.sleep(0.3)
+    await till.one.hear(till.closing(payment))
+    await polling
+    await till.one.work_loops("close payments")
+    assert (await till.truth("payment_intents"))[0]["status"] == "canceled"
+    assert [fact["reason"] for fact in await till.told("payment.cancelled")] == ["expired"]

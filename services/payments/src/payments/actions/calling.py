@@ -96,9 +96,7 @@ async def record_opened(
             "checkout_url": opened.checkout_url,
         }
         tell(session, payment, payment.move(Status.OPEN, "opened"), PaymentOpened.model_validate(told))
-    if payment.closing:
-        payment.close_for(payment.closing)
-        wake_after_commit(session, "close payments")
+    _close_if_asked(session, payment)
     await apply_facts(session, payment, opened.facts)
     for event in await list_unmatched_locked(session, opened.ref):
         event.due_at = now()
@@ -145,7 +143,15 @@ async def record_polled(
     payment.again(now() + patience.next_poll(payment.polls + 1))
     payment.polls += 1
     payment.attempts = 0
+    _close_if_asked(session, payment)
     await apply_facts(session, payment, facts)
+
+
+def _close_if_asked(session: AsyncSession, payment: Payment) -> None:
+    # Asked for while a call was in hand, whose outcome says when to come again: closing does not wait so long.
+    if payment.closing:
+        payment.close_for(payment.closing)
+        wake_after_commit(session, "close payments")
 
 
 async def record_closed(
