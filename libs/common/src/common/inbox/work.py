@@ -65,8 +65,10 @@ async def handle(arrivals: Iterable[Arrival], session: AsyncSession, limit: floa
     for arrival in arrivals:
         assert arrival.route is not None
         groups.setdefault(arrival.route.event if arrival.route.many else arrival.id, []).append(arrival)
-    for group in groups.values():
-        async with asyncio.timeout(limit):
+    clock = asyncio.get_running_loop().time
+    async with asyncio.timeout(limit) as patience:
+        for group in groups.values():
+            patience.reschedule(clock() + limit)
             await _handle_group(group, session)
 
 
