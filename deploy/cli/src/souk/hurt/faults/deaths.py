@@ -12,6 +12,7 @@ from souk.hurt.stage import Stage
 
 _AT_RANDOM: Final = 10
 _LATEST: Final = 4
+_AT_WORK: Final = 0.7  # the others die while they start
 _ONE_DEATH: Final = 8.0
 # A retry is only claimed where an event waits: one that its consumer had in hand when it died.
 _FIRST: Final = {"inbox.claimed": "inbox.inserted"}
@@ -51,19 +52,21 @@ async def _kill_everybody(stage: Stage, points: Iterable[str]) -> Blow:
     return Blow(sum(deaths), ", ".join(f"{service} {count}×" for service, count in zip(SERVICES, deaths, strict=True)))
 
 
-@fault("F1", "Every process in turn is killed after the commit that tells of something, before it is published.")
+@fault(
+    "F1", "Every process in turn is killed after the commit that tells of something, before it is published.", lasts=95
+)
 async def before_publishing(stage: Stage) -> Blow:
     """F1: the row is there, and the next relay finds it."""
     return await _kill_everybody(stage, _NUMBERED["F1"])
 
 
-@fault("F2", "Every relay in turn is killed after publishing, before it reads the confirm.")
+@fault("F2", "Every relay in turn is killed after publishing, before it reads the confirm.", lasts=95)
 async def before_the_confirm(stage: Stage) -> Blow:
     """F2: it is published again, and absorbed."""
     return await _kill_everybody(stage, _NUMBERED["F2"])
 
 
-@fault("F3", "Every relay in turn is killed after the confirm, before it marks the row sent.")
+@fault("F3", "Every relay in turn is killed after the confirm, before it marks the row sent.", lasts=95)
 async def before_the_mark(stage: Stage) -> Blow:
     """F3: it is published again, and absorbed."""
     return await _kill_everybody(stage, _NUMBERED["F3"])
@@ -75,7 +78,7 @@ async def round_the_acknowledgement(stage: Stage) -> Blow:
     return await _kill_everybody(stage, _NUMBERED["F4"])
 
 
-@fault("F5", "Every consumer in turn is killed between the effect and the row that tells of it.")
+@fault("F5", "Every consumer in turn is killed between the effect and the row that tells of it.", lasts=95)
 async def between_effect_and_telling(stage: Stage) -> Blow:
     """F5: one transaction holds both."""
     return await _kill_everybody(stage, _NUMBERED["F5"])
@@ -96,6 +99,8 @@ async def _at_random(service: str, stage: Stage) -> Blow:
         await stage.crowd.at_least(stage.required)
         await stage.kill(service)
         await stage.start(service)
+        if stage.dice.random() < _AT_WORK:
+            await stage.whole(service)
         await asyncio.sleep(stage.dice.uniform(0, _LATEST))
     return Blow(_AT_RANDOM)
 
