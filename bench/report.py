@@ -62,14 +62,12 @@ def _processor() -> str:
 
 
 def show(measured: Sequence[Measured]) -> None:
-    """Print the table."""
-    say(f"\n{'':54} {'ours':>10} {'floor':>10}  ratio (spread)      target")
+    """Print the table, as docs/performance.md has it."""
+    say("\n| what | ours | floor | ratio (spread) | target |\n|---|---|---|---|---|")
     for line in (line for one in measured for line in one.lines):
-        floor = "" if line.floor is None else _figure(line.floor, line.unit)
-        verdict = "" if line.met else "MISSED"
-        say(
-            f"{line.what:54} {_figure(line.ours, line.unit):>10} {floor:>10}  {_ratio(line):19} {line.target} {verdict}"
-        )
+        floor = "" if line.floor is None else f"{_figure(line.floor, line.unit)} {line.floor_name}"
+        target = line.target if line.met else f"{line.target}: missed"
+        say(f"| {line.what} | {_figure(line.ours, line.unit)} | {floor} | {_ratio(line)} | {target} |")
 
 
 def _ratio(line: Line) -> str:

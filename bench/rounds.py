@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Contestant = Callable[[], Awaitable[float]]
 Rounds = dict[str, list[float]]
@@ -69,6 +69,14 @@ def limit(what: str, values: Sequence[float], unit: str, most: float | None = No
     value = statistics.median(values)
     target = "" if most is None else f"≤ {most:g} {unit}"
     return Line(what, value, unit, target, most is None or value <= most, rounds={"": list(values)})
+
+
+def beside(what: str, found: Rounds, unit: str, most: float) -> Line:
+    """Return the line for a figure that should be no larger than that, `ours`, with the `bare` one beside it."""
+    ratios = sorted(a / b for a, b in zip(found["ours"], found["bare"], strict=True))
+    floor, spread = statistics.median(found["bare"]), (ratios[0], ratios[-1])
+    line = limit(what, found["ours"], unit, most)
+    return replace(line, floor=floor, floor_name="bare", ratio=statistics.median(ratios), spread=spread, rounds=found)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
