@@ -86,7 +86,7 @@ async def _strike(stage: Stage, fault: Fault, outcome: Outcome) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it was, it is told, and the other faults have their turn
         outcome.wrong.append(str(error) if isinstance(error, _EXPECTED) else repr(error))
         with suppress(NotAsPlanned, MachineError):
-            await stage.whole()
+            await stage.afresh()
     outcome.in_flight = stage.fewest if fault.crowd else 0
 
 
