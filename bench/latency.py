@@ -30,10 +30,10 @@ async def measure(machines: Machines) -> Measured:
     url, hearer = await machines.machinery("bench_teller"), await machines.machinery("bench_hearer", *EXTRA_TABLES)
     amqp = machines.rabbitmq.amqp_url
     await broker.declare(amqp)
-    await broker.purge(amqp)
     found: dict[str, list[list[float]]] = {"ours": [], "bare": []}
     for number in range(ROUNDS):
         for mode, opened in (("ours", _ours(url, amqp)), ("bare", _bare(url, amqp))):
+            await broker.purge(amqp)
             file = machines.home.path / f"{mode}-{number}.json"
             async with opened as tell:
                 found[mode].append(await _round(machines, tell, [amqp, hearer, str(file), str(RATE * SECONDS), mode]))
@@ -104,6 +104,8 @@ async def _round(machines: Machines, tell: Tell, where: list[str]) -> list[float
         async with asyncio.timeout(30):
             while process.running:
                 await asyncio.sleep(0.05)
+        if process.returncode:
+            raise RuntimeError(f"the hearer failed: {process.last_lines()}")
     handled = _heard(Path(where[2]))
     return [(handled[order] - moment) / 1e6 for order, moment in told.items()]
 
