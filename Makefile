@@ -37,7 +37,7 @@ demo: $(READY) ## Watch a customer buy: WIRE=rabbitmq makes processes and a brok
 	@$(BIN)/souk demo $(if $(WIRE),--wire $(WIRE)) $(if $(URL),--url $(URL)) $(ARGS)
 
 test: $(READY) ## Run all tests with a real PostgreSQL and RabbitMQ; ARGS="services/orders -k refund" chooses
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: $(READY) ## Lint, format, types, who may import whom, and documents that drifted
 	@$(BIN)/ruff check
@@ -47,7 +47,7 @@ check: $(READY) ## Lint, format, types, who may import whom, and documents that 
 	@$(BIN)/souk contracts check
 
 cov: $(READY) ## Run all tests and show which lines none of them reached
-	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	@$(BIN)/pytest $(SIDE_BY_SIDE) --cov --cov-report=term $(ARGS)
 
 fmt: $(READY) ## Format the code and mend what can be mended without thinking
 	@$(BIN)/ruff check --fix --show-fixes --exit-zero
@@ -80,6 +80,9 @@ clean: ## Delete the environment and all caches, but no data
 	@rm -rf $(VENV) $(OWN_UV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
 # ---- what the targets above stand on
+
+# Each of the processes starts servers of its own, so there is a limit to what more of them bring.
+SIDE_BY_SIDE := -n auto --maxprocesses 4
 
 OWN_PACKAGES := $(foreach project,common $(LOCKED),--no-emit-package souk-$(project))
 
