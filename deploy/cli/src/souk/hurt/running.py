@@ -40,19 +40,20 @@ async def run(
     home: Home, given: Mapping[str, str], plan: Sequence[Fault], seconds: float | None, dice: random.Random
 ) -> int:
     """Run the plan, or as much of it as fits into the time; return how many faults were not survived."""
-    began, failed, struck = time.monotonic(), [], 0
+    began, failed, left_out = time.monotonic(), list[str](), list[str]()
     async with _stage(home, given, dice) as stage:
         console.print(f"[dim]the fleet is up after {time.monotonic() - began:.0f} s; its logs: {home.logs}[/]")
         for fault in plan:
             if seconds is not None and time.monotonic() - began + fault.lasts > seconds - _LEFT_FOR_THE_END:
-                console.print(f"[dim]{fault.name:16} left out: no time[/]")
+                left_out.append(fault.name)
                 continue
             outcome = await endure(stage, fault)
             outcome.tell()
-            struck += 1
             if outcome.wrong:
                 failed.append(fault.name)
-        if not struck:
+        if left_out:
+            console.print(f"[dim]left out, for want of time: {', '.join(left_out)}[/]")
+        if len(left_out) == len(plan):
             failed.append("there was no time for any fault")
         locked_out = await stage.crowd.all_return()
         _tell_all(stage, [*failed, *locked_out])
