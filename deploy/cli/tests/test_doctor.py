@@ -1,6 +1,7 @@
 """The doctor over a real history: healthy books, a provider that says otherwise, and what the command prints."""
 
 import asyncio
+import inspect
 import json
 import os
 import sys
@@ -16,8 +17,10 @@ import pytest
 
 from common.events import new_id
 from common.migrations import migrate
+from notifier.handlers import events
 from souk.doctor import Finding, Report, doctor, examine
 from souk.doctor.books import open_book, time_of
+from souk.doctor.mail import DEMANDING
 from souk.services import MIGRATIONS
 
 from .doctor_history import History, Json, telling
@@ -33,6 +36,12 @@ async def test_a_healthy_system_has_no_finding_and_every_check_has_seen_rows(his
     assert [name for name, rows in report.checks if not rows] == []
     assert report.skipped == []
     assert "Healthy" in report.lines()[-1]
+
+
+def test_the_doctor_knows_every_fact_that_demands_a_mail():
+    sources = {wire: inspect.getsource(route.one or route.many) for wire, route in events.routes.items()}
+    mailing = {wire for wire, source in sources.items() if "queueing." in source}
+    assert mailing == set(DEMANDING)
 
 
 async def told_otherwise(history: History, change: Callable[[Json], object]) -> Report:

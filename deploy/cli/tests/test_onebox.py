@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import asyncpg
 import httpx2
 import pytest
 import pytest_asyncio
 
-from common.db import fetch, open_database
+from common.db import fetch, open_database, plain_dsn
 from souk import demo, parked
 from souk.client import ApiError, Client
 from souk.connect import database_urls
 from souk.doctor import examine
-from souk.environment import Addresses
+from souk.environment import Addresses, admin_of
 from souk.home import SERVICES, Home
 from souk.machines.ports import free_port
 from souk.onebox import one_process
-from souk.running import admin_of
 from souk.seed import CUSTOMER, seed
 
 TEMPO = {"ORDER_EXPIRES_AFTER": "15s", "SOUK_PACE": "10", "LOG_LEVEL": "ERROR", "ARGON2_PROFILE": "light"}
@@ -46,8 +46,6 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Open
     home, said = Home(tmp_path_factory.mktemp("home")).open(), []
     given = {**TEMPO, "INTERNAL_PORT": str(free_port())}
     async with one_process(home, given, free_port(), said.append) as where:
-        async with httpx2.AsyncClient(timeout=30) as http:
-            await seed(Client(http, where.public), admin_of(home, given))
         yield Open(home, where, said)
 
 
@@ -75,8 +73,21 @@ async def _examined(system: Open):
 
 
 async def test_seeding_twice_changes_nothing(system: Open, http: httpx2.AsyncClient) -> None:
-    seeded = await seed(Client(http, system.where.public), admin_of(system.home, {}))
-    assert (seeded.fresh, seeded.products) == (False, 12)
+    assert not await seed(Client(http, system.where.public), admin_of(system.home, {}))
+
+
+async def test_seeding_that_broke_off_is_ended_by_the_next(system: Open, http: httpx2.AsyncClient) -> None:
+    """Its last step, the customer, is missing: he cannot sign in."""
+    guest, admin = Client(http, system.where.public), admin_of(system.home, {})
+    connection = await asyncpg.connect(plain_dsn(system.databases["auth"]))
+    kept = await connection.fetchval("SELECT password_hash FROM users WHERE email = $1", CUSTOMER[1])
+    change = "UPDATE users SET password_hash = $1 WHERE email = $2"
+    await connection.execute(change, "no hash", CUSTOMER[1])
+    assert await seed(guest, admin)
+    await connection.execute(change, kept, CUSTOMER[1])
+    await connection.close()
+    assert not await seed(guest, admin)
+    assert len((await guest.get("/products", params={"limit": "100"}))["items"]) == 12
 
 
 async def test_the_shop_has_both_kinds_in_four_currencies_and_something_scarce(

@@ -1,13 +1,25 @@
 """What people and other services write cannot change what a mail is."""
 
+from pathlib import Path
+from typing import get_args
+
 import pytest
 
 from common.contracts.orders import Line
 from common.events import new_id
 from common.money import Money
-from notifier.domain import addressable_name, one_line
+from notifier import letters
+from notifier.domain import Template, addressable_name, one_line
 
 from .conftest import ordered, paid, registered
+
+
+@pytest.mark.parametrize("template", get_args(Template))
+def test_every_mail_has_a_subject_and_both_its_pages(template):
+    pages = Path(letters.__file__).parent / "templates"
+    assert letters.SUBJECTS[template]
+    assert (pages / f"{template}.html").is_file()
+    assert (pages / f"{template}.txt").is_file()
 
 
 async def test_markup_in_names_is_shown_and_not_obeyed(notifier, post):

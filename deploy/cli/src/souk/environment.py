@@ -41,6 +41,11 @@ def uses_sandbox(given: Mapping[str, str]) -> bool:
     return not given.get("STRIPE_SECRET_KEY") and not given.get("STRIPE_API_BASE")
 
 
+def admin_of(home: Home, given: Mapping[str, str]) -> tuple[str, str]:
+    """Return the admin's e-mail address and password."""
+    return given.get("ADMIN_EMAIL") or ADMIN_EMAIL, given.get("ADMIN_PASSWORD") or home.secrets()["ADMIN_PASSWORD"]
+
+
 def webhook_secret(given: Mapping[str, str], home: Home) -> str:
     """Return the secret Stripe's webhooks are signed with."""
     return given.get("STRIPE_WEBHOOK_SECRET") or str(home.secrets()["STRIPE_WEBHOOK_SECRET"])

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 ROUTES = Path(__file__).parents[3] / "gateway" / "routes.toml"
+_ALWAYS_SHOWN = ("/api/v1/health", "/api/v1/auth/jwks", "/sandbox")
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "host"})
 
 
@@ -46,6 +47,29 @@ class Dispatcher:
             if path == prefix or path.startswith(f"{prefix}/"):
                 return app
         return self._services.get(self._table.service(path) or "", _nothing_here)
+
+
+class Gate:
+    """Closed until the shop is furnished: who comes earlier is asked to come again. Health and keys are open."""
+
+    def __init__(self, inside: ASGIApp) -> None:
+        self.inside, self.open = inside, False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        welcome = self.open or scope["type"] != "http" or scope["path"].startswith(_ALWAYS_SHOWN)
+        await (self.inside if welcome else _not_open_yet)(scope, receive, send)
+
+
+async def _not_open_yet(scope: Scope, receive: Receive, send: Send) -> None:
+    problem = {
+        "type": "urn:souk:problem:starting",
+        "title": "Starting",
+        "status": 503,
+        "detail": "The shop opens in a moment.",
+        "code": "starting",
+    }
+    headers = {"Retry-After": "1"}
+    await JSONResponse(problem, 503, headers, media_type="application/problem+json")(scope, receive, send)
 
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:

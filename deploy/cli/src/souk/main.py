@@ -21,6 +21,7 @@ from souk import documents, parked, running
 from souk.connect import database_urls
 from souk.databases import prepare
 from souk.doctor import doctor as examine_books
+from souk.environment import admin_of
 from souk.fleet import apply_topology_now
 from souk.home import ROOT, SERVICES, Home
 from souk.hurt import hurt as hurt_fleet
@@ -80,7 +81,7 @@ def demo(
     if url is None:
         raise typer.Exit(_run(play.demo_of_own(Home(home / "demo"), given(), wire)))
     base = url.rstrip("/")
-    raise typer.Exit(_run(play.demo(base, f"{base}/sandbox", running.admin_of(Home(home), given()), {})))
+    raise typer.Exit(_run(play.demo(base, f"{base}/sandbox", admin_of(Home(home), given()), {})))
 
 
 @app.command()
@@ -191,7 +192,10 @@ def parked_retry(
 def contracts_write() -> None:
     """Write the documents under docs/ anew, unless a reader of an event would miss something in it."""
     if taken := list(documents.taken()):
-        sys.exit(f"Contracts are frozen: {'; '.join(taken)}. Tell it under a new name, beside the old one.")
+        sys.exit(
+            f"Contracts are frozen: {'; '.join(taken)}. Tell it under a new name, beside the old one; "
+            "one that was never committed is free once its file is deleted."
+        )
     documents.write()
 
 

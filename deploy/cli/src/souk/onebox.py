@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
+import httpx2
 from starlette.routing import Mount, Router
 from starlette.types import ASGIApp
 
@@ -12,12 +13,14 @@ from common.broker import InProcessWire
 from common.serve import serving
 from common.service import Service
 from sandbox.main import Sandbox, SandboxSettings
+from souk.client import Client
 from souk.databases import prepare_databases
-from souk.environment import Addresses, environment, webhook_secret
-from souk.gateway import Dispatcher
+from souk.environment import Addresses, admin_of, environment, webhook_secret
+from souk.gateway import Dispatcher, Gate
 from souk.home import SERVICES, Home
 from souk.machines.postgres import PostgresServer
 from souk.operator import documents_app, health_app
+from souk.seed import seed
 from souk.services import BUILDERS
 
 Say = Callable[[str], None]
@@ -40,13 +43,21 @@ async def one_process(home: Home, given: Mapping[str, str], port: int, say: Say)
                 "/api/docs": documents_app(),
                 "/api/v1/health": health_app(services),
             }
-            app = Dispatcher({service.name: service.app for service in services}, mounts)
+            gate = Gate(Dispatcher({service.name: service.app for service in services}, mounts))
             say("starting the services")
-            async with serving(services, app, services[0].settings):
+            async with serving(services, gate, services[0].settings):
                 await _until_ready(services)
+                await _furnish(gate.inside, home, given, say)
+                gate.open = True
                 yield where
     finally:
         await asyncio.to_thread(server.stop)
+
+
+async def _furnish(inside: ASGIApp, home: Home, given: Mapping[str, str], say: Say) -> None:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(inside), base_url="http://souk", timeout=30) as http:
+        if await seed(Client(http, ""), admin_of(home, given)):
+            say("furnished the demo shop")
 
 
 def _build(home: Home, given: Mapping[str, str], where: Addresses) -> list[Service]:

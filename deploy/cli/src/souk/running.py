@@ -9,7 +9,7 @@ from rich.console import Console
 from common.serve import stop_signal
 from common.telemetry import log_as_json
 from souk.client import Client
-from souk.environment import ADMIN_EMAIL, Addresses
+from souk.environment import Addresses, admin_of
 from souk.fleet import many_processes
 from souk.home import Home
 from souk.onebox import one_process
@@ -23,7 +23,7 @@ async def run(home: Home, given: Mapping[str, str], port: int) -> None:
     stop = stop_signal()
     log_as_json(given.get("LOG_LEVEL") or "WARNING")
     async with one_process(home, given, port, _say) as where:
-        await _welcome(home, given, where)
+        _welcome(home, given, where)
         await stop.wait()
         _say("stopping")
 
@@ -35,7 +35,8 @@ async def run_processes(home: Home, given: Mapping[str, str], port: int) -> None
     fleet = many_processes(home, given, port)
     running = await asyncio.to_thread(fleet.__enter__)
     try:
-        await _welcome(home, given, running.where)
+        await _furnish(home, given, running.where)
+        _welcome(home, given, running.where)
         _say(f"logs of the processes: {home.logs}")
         await stop.wait()
         _say("stopping")
@@ -43,18 +44,11 @@ async def run_processes(home: Home, given: Mapping[str, str], port: int) -> None
         await asyncio.to_thread(fleet.__exit__, None, None, None)
 
 
-def admin_of(home: Home, given: Mapping[str, str]) -> tuple[str, str]:
-    """Return the admin's e-mail address and password."""
-    return given.get("ADMIN_EMAIL") or ADMIN_EMAIL, given.get("ADMIN_PASSWORD") or home.secrets()["ADMIN_PASSWORD"]
-
-
-async def _welcome(home: Home, given: Mapping[str, str], where: Addresses) -> None:
+def _welcome(home: Home, given: Mapping[str, str], where: Addresses) -> None:
     email, password = admin_of(home, given)
-    async with httpx2.AsyncClient(timeout=30) as http:
-        seeded = await seed(Client(http, where.public), (email, password))
     console.print(
         f"""
-[bold]Souk is open[/] with {seeded.products} products{" (freshly seeded)" if seeded.fresh else ""}.
+[bold]Souk is open.[/]
 
   API            {where.public}/api/v1/products
   documentation  {where.public}/api/docs
@@ -68,6 +62,11 @@ async def _welcome(home: Home, given: Mapping[str, str], where: Addresses) -> No
 
 Ctrl-C stops it; everything is remembered until `make reset`."""
     )
+
+
+async def _furnish(home: Home, given: Mapping[str, str], where: Addresses) -> None:
+    async with httpx2.AsyncClient(timeout=30) as http:
+        await seed(Client(http, where.public), admin_of(home, given))
 
 
 def _say(what: str) -> None:

@@ -155,7 +155,9 @@ class KeyRefresher:
                     wait = self._every
                 except Exception as error:  # noqa: BLE001 - the last keys serve on
                     wait = min(wait * 2, self._every, _LONGEST_RETRY)
-                    log.warning("key set not refreshed", url=self._url, error=repr(error)[:200])
+                    # At first auth may only be starting, too.
+                    tell = log.info if wait < min(self._every, _LONGEST_RETRY) else log.warning
+                    tell("key set not refreshed", url=self._url, error=repr(error)[:200])
                 await asyncio.sleep(wait)
 
     async def _load_kept(self) -> None:

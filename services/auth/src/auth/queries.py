@@ -1,4 +1,4 @@
-"""Every SELECT of the auth service."""
+"""Every SELECT of the auth service. Who locks several rows locks users first, then sessions, each in order of id."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -15,7 +15,7 @@ from notifier.domain import addressable_name, one_line
 from notifier.models import Notification, Recipient
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
-_SUBJECTS: Final[Mapping[str, str]] = {
+SUBJECTS: Final[Mapping[str, str]] = {
     "welcome": "Welcome to {shop}",
     "order_paid": "Order {number} is paid",
     "payment_failed": "Order {number}: the payment did not go through",
@@ -69,7 +69,7 @@ class Letters:
         message = EmailMessage(policy=_POLICY)
         message["From"] = self._sender
         message["To"] = _address(recipient.email)
-        message["Subject"] = given["subject"] = _SUBJECTS[row.template].format_map(given)
+        message["Subject"] = given["subject"] = SUBJECTS[row.template].format_map(given)
         message["Date"] = row.created_at
         message["Message-ID"] = row.message_id
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers

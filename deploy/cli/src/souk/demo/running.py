@@ -14,13 +14,12 @@ from souk.demo.shopper import DemoFailed, Shopper
 from souk.demo.stage import Witness, console, step
 from souk.demo.story import Shop
 from souk.doctor import doctor
-from souk.environment import Addresses
+from souk.environment import Addresses, admin_of
 from souk.fleet import many_processes
 from souk.home import SERVICES, Home
 from souk.machines.ports import free_port
 from souk.machines.postgres import PostgresServer
 from souk.onebox import one_process
-from souk.running import admin_of
 from souk.seed import CUSTOMER, seed
 
 # An unpaid order ends while the audience waits, and the poller looks after three seconds instead of thirty.

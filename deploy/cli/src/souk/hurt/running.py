@@ -10,6 +10,7 @@ from typing import Final
 import httpx2
 
 from souk.client import Client
+from souk.environment import admin_of
 from souk.fleet import Fleet
 from souk.home import Home
 from souk.hurt.customers import Customer
@@ -21,7 +22,6 @@ from souk.hurt.stage import NotAsPlanned, Stage
 from souk.hurt.workload import Crowd
 from souk.machines.ports import free_port
 from souk.machines.postgres import PostgresServer
-from souk.running import admin_of
 from souk.seed import SELLER, seed
 
 # Polls, back-off and expiry in seconds instead of minutes; leases short enough to end within one drain.
