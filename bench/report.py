@@ -61,10 +61,11 @@ def _processor() -> str:
     return platform.processor()
 
 
-def show(measured: Sequence[Measured]) -> None:
-    """Print the table, as docs/performance.md has it."""
+def show(names: Sequence[str]) -> None:
+    """Print the table of what is kept under these names, as docs/performance.md has it."""
+    kept = (json.loads((RESULTS / f"{name}.json").read_text()) for name in names)
     say("\n| what | ours | floor | ratio (spread) | target |\n|---|---|---|---|---|")
-    for line in (line for one in measured for line in one.lines):
+    for line in (Line(**line) for one in kept for line in one["lines"]):
         floor = "" if line.floor is None else f"{_figure(line.floor, line.unit)} {line.floor_name}"
         target = line.target if line.met else f"{line.target}: missed"
         say(f"| {line.what} | {_figure(line.ours, line.unit)} | {floor} | {_ratio(line)} | {target} |")
