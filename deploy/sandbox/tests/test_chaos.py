@@ -34,6 +34,19 @@ async def test_error_answers_before_anything_is_done(world, status, kind):
     assert (await world.intent()).status == "requires_payment_method"
 
 
+@pytest.mark.parametrize(
+    ("operation", "hit"),
+    [(None, True), ("*", True), ("payment_intents.*", True), ("payment_intents.create", True), ("refunds.*", False)],
+)
+async def test_a_rule_concerns_one_operation_or_a_family_or_all(world, operation, hit):
+    await world.chaos({**CREATE, "operation": operation, "mode": "error"})
+    if hit:
+        with pytest.raises(stripe.APIError):
+            await world.intent()
+    else:
+        await world.intent()
+
+
 async def test_the_sdk_rides_over_an_error_with_its_own_key(world):
     await world.chaos({**CREATE, "mode": "commit_then_error", "count": 1})
     patient = world.client(max_network_retries=2)

@@ -5,6 +5,7 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
+from fnmatch import fnmatchcase
 from typing import Any
 
 from sandbox.store import Store
@@ -34,7 +35,10 @@ class RuleError(ValueError):
 
 @dataclass(frozen=True)
 class Rule:
-    """One way to misbehave. `operation` None means all; for smtp it is the stage: `rcpt` or `data`. `delay` is in s."""
+    """One way to misbehave; `delay` is in seconds.
+
+    `operation` is a name or a pattern such as `refunds.*`, None means all; for smtp it is the stage: `rcpt` or `data`.
+    """
 
     provider: str
     mode: str
@@ -55,7 +59,8 @@ class Rule:
 
     def concerns(self, provider: str, target: str, operation: str) -> bool:
         """Whether this rule speaks about the given thing at all."""
-        return self.provider == provider and self.target == target and self.operation in {None, operation}
+        here = self.provider == provider and self.target == target
+        return here and (self.operation is None or fnmatchcase(operation, self.operation))
 
     def wait(self, default: float) -> float:
         """Seconds to wait, `default` if the rule does not say."""
@@ -165,6 +170,8 @@ def parse_rule(body: object, providers: frozenset[str]) -> Rule:
     if missing:
         raise RuleError(f"missing field: {', '.join(missing)}")
     given = {name: value for name, value in body.items() if value is not None}
+    if given.get("operation") == "*":
+        del given["operation"]
     stage = given.pop("stage", None)
     if stage is not None:
         given["operation"] = stage
