@@ -70,7 +70,7 @@ class ServiceSettings(BaseModel):
     public_url: Annotated[HttpUrl | None, Field(alias="PUBLIC_URL")] = None
     storefront_url: Annotated[HttpUrl | None, Field(alias="STOREFRONT_URL")] = None
     database_url: Annotated[str, Field(alias="DATABASE_URL", pattern=r"^postgresql(\+asyncpg)?://.+")]
-    database_pool: Annotated[int, Field(alias="DATABASE_POOL", ge=1, le=100)] = 20
+    database_pool: Annotated[int, Field(alias="DATABASE_POOL", ge=1, le=100)] = 6
     wire: Annotated[Literal["inprocess", "rabbitmq"], Field(alias="WIRE")] = "rabbitmq"
     amqp_url: Annotated[str | None, Field(alias="AMQP_URL", pattern=r"^amqps?://.+")] = None
     jwks_url: Annotated[HttpUrl | None, Field(alias="JWKS_URL")] = None
