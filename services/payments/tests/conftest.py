@@ -49,6 +49,7 @@ class Till:
 
     def __init__(self, one: OneService, street: Street) -> None:
         self.one, self.http, self.buyer = one, street.http, uuid4()
+        self.other = one  # or a second worker
 
     def request(self, amount: int = 2599, currency: str = "USD", **changes: object) -> OrderPaymentRequested:
         """An order that may be paid."""
@@ -106,7 +107,18 @@ class Till:
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
         signature = changes.pop("signature", None) or signature_header(raw, [SECRET], changes.pop("at", time.time()))
         headers = {"stripe-signature": signature, "content-type": "application/json"}
-        return await self.one.client.post("/payments/webhooks/stripe", content=raw, headers=headers)
+        worker = changes.pop("worker", self.one)
+        return await worker.client.post("/payments/webhooks/stripe", content=raw, headers=headers)
+
+    async def crowd(self, events: list[Json]) -> set[int]:
+        """Send events all at once, to both workers in turn; the statuses of the answers."""
+        workers = (self.one, self.other)
+        sent = (self.webhook(event, worker=workers[number % 2]) for number, event in enumerate(events))
+        return {answer.status_code for answer in await asyncio.gather(*sent)}
+
+    async def apply(self) -> None:
+        """Let both workers apply what came, four times at once each."""
+        await asyncio.gather(*(worker.work_loops("apply facts") for worker in (self.one, self.other) * 4))
 
     async def chaos(self, mode: str, operation: str | None = None, **more: Any) -> None:
         """Let the sandbox misbehave."""
@@ -203,13 +215,17 @@ MakeTill = Callable[..., Awaitable[Till]]
 async def make_till(
     make_database: Callable[..., Awaitable[str]], street: Street, tmp_path: Path
 ) -> AsyncIterator[MakeTill]:
-    """`await make_till(webhooks=True, environ={…})`: a till; without webhooks the sandbox keeps them to itself."""
+    """`await make_till(webhooks=True, environ={…})`: a till; without webhooks the sandbox keeps them to itself.
+
+    `workers=2` has another one of the service over the same database.
+    """
     opened: list[tuple[OneService, Sandbox]] = []
+    others: list[OneService] = []
 
     async def migrated(url: str) -> None:
         await migrate(url, MIGRATIONS)
 
-    async def make(*, webhooks: bool = False, environ: dict[str, str] | None = None) -> Till:
+    async def make(*, webhooks: bool = False, environ: dict[str, str] | None = None, workers: int = 1) -> Till:
         target = {"stripe": f"{street.url}/api/v1/payments/webhooks/stripe"} if webhooks else {}
         sandbox = Sandbox(
             SandboxSettings(
@@ -232,9 +248,15 @@ async def make_till(
         one = await one_service(build, MIGRATIONS, url, {**given, **(environ or {})})
         opened.append((one, sandbox))
         street.sandbox, street.shop = sandbox.app, one.service.app
-        return Till(one, street)
+        till = Till(one, street)
+        if workers == 2:
+            till.other = await one_service(build, MIGRATIONS, url, {**given, **(environ or {})})
+            others.append(till.other)
+        return till
 
     yield make
+    for other in others:
+        await other.close()
     for one, sandbox in opened:
         await one.close()
         await sandbox.stop()

@@ -86,42 +86,43 @@ async def test_a_list_that_cannot_be_read_is_asked_for_again_from_the_same_place
     assert row["last_error"]
 
 
-async def test_one_event_fifty_times_at_once_has_one_effect(till) -> None:
+async def test_one_event_fifty_times_at_two_workers_has_one_effect(make_till) -> None:
+    till = await make_till(workers=2)
     payment = await till.open()
     await till.confirm(payment["provider_ref"])
     event = (await till.events("payment_intent.succeeded"))[0]
-    answers = await asyncio.gather(*(till.webhook(event) for _ in range(50)))
-    assert {answer.status_code for answer in answers} == {200}
-    await asyncio.gather(*(till.one.work_loops("apply facts") for _ in range(5)))
+    assert await till.crowd([event] * 50) == {200}
+    await till.apply()
     assert len(await till.told("payment.succeeded")) == 1
     assert len(await till.told("webhook.received")) == 1
 
 
-async def test_one_fact_in_fifty_events_at_once_has_one_effect(till) -> None:
+async def test_one_fact_in_fifty_events_at_two_workers_has_one_effect(make_till) -> None:
+    till = await make_till(workers=2)
     payment = await till.open()
     await till.confirm(payment["provider_ref"])
     event = (await till.events("payment_intent.succeeded"))[0]
-    copies = [{**event, "id": f"evt_copy_{number}"} for number in range(50)]
-    await asyncio.gather(*(till.webhook(copy) for copy in copies))
-    await asyncio.gather(*(till.one.work_loops("apply facts") for _ in range(8)))
+    assert await till.crowd([{**event, "id": f"evt_copy_{number}"} for number in range(50)]) == {200}
+    await till.apply()
     assert len(await till.told("payment.succeeded")) == 1
     statuses = await till.rows("SELECT status, count(*) AS n FROM provider_events GROUP BY status")
     assert statuses == [{"status": "applied", "n": 50}]
 
 
-async def test_fifty_facts_before_the_payment_is_known_wait_and_have_one_effect(till) -> None:
+async def test_fifty_facts_before_the_payment_is_known_wait_and_have_one_effect(make_till) -> None:
+    till = await make_till(workers=2)
     await till.chaos("commit_then_error", "payment_intents.create", count=1, variant="reset")
     await till.one.hear(till.request())
     await till.one.work_loops("open payments")
     intent = (await till.truth("payment_intents"))[0]
     await till.confirm(intent["id"])
     event = (await till.events("payment_intent.succeeded"))[0]
-    await asyncio.gather(*(till.webhook({**event, "id": f"evt_early_{number}"}) for number in range(50)))
-    await till.one.work_loops("apply facts")
+    assert await till.crowd([{**event, "id": f"evt_early_{number}"} for number in range(50)]) == {200}
+    await till.apply()
     assert await till.told("payment.succeeded") == []
     assert (await till.rows("SELECT DISTINCT status FROM provider_events")) == [{"status": "unmatched"}]
     await till.again("open payments")
-    await asyncio.gather(*(till.one.work_loops("apply facts") for _ in range(5)))
+    await till.apply()
     assert len(await till.told("payment.opened")) == len(await till.told("payment.succeeded")) == 1
     assert (await till.rows("SELECT DISTINCT status FROM provider_events")) == [{"status": "applied"}]
 
