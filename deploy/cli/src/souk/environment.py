@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from sandbox.settings import DEFAULT_RETRY_DELAYS
 from souk.home import Home
 
 ADMIN_EMAIL = "admin@souk.test"
@@ -39,6 +40,16 @@ class Addresses:
 def uses_sandbox(given: Mapping[str, str]) -> bool:
     """Say whether Stripe is the sandbox: no key of its own and no other implementation named."""
     return not given.get("STRIPE_SECRET_KEY") and not given.get("STRIPE_API_BASE")
+
+
+def redeliveries(given: Mapping[str, str]) -> tuple[float, ...]:
+    """Return the seconds after which the sandbox delivers a webhook again, shorter at a faster pace."""
+    pace = given.get("SOUK_PACE") or "1"
+    return (
+        tuple(delay / max(1.0, float(pace)) for delay in DEFAULT_RETRY_DELAYS)
+        if pace.isdecimal()
+        else DEFAULT_RETRY_DELAYS
+    )
 
 
 def admin_of(home: Home, given: Mapping[str, str]) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from common.broker import apply_topology
 from souk.databases import prepare
-from souk.environment import Addresses, environment, webhook_secret
+from souk.environment import Addresses, environment, redeliveries, webhook_secret
 from souk.home import SERVICES, Home
 from souk.machines.errors import MachineError
 from souk.machines.ports import free_port
@@ -77,6 +77,7 @@ class Fleet:
             *(sys.executable, "-m", "sandbox", "--port", str(self.sandbox_port), "--state", str(self.home.sandbox)),
             *("--smtp-port", str(self.smtp_port), "--public-url", self.where.sandbox),
             *("--webhook", f"stripe={self.where.stripe_webhook}", "--secret", f"stripe={secret}"),
+            *("--retry-delays", ",".join(map(str, redeliveries(self._given)))),
         ]
         ready = f"{self.where.sandbox}/truth"
         self._sandbox = Process(command, self.home.logs / "sandbox.log", ready=ready, name="sandbox")

@@ -15,7 +15,7 @@ from common.service import Service
 from sandbox.main import Sandbox, SandboxSettings
 from souk.client import Client
 from souk.databases import prepare_databases
-from souk.environment import Addresses, admin_of, environment, webhook_secret
+from souk.environment import Addresses, admin_of, environment, redeliveries, webhook_secret
 from souk.gateway import Dispatcher, Gate
 from souk.home import SERVICES, Home
 from souk.machines.postgres import PostgresServer
@@ -76,6 +76,7 @@ async def _sandbox(home: Home, given: Mapping[str, str], port: int) -> AsyncIter
             state_file=home.sandbox,
             webhook_targets={"stripe": target},
             webhook_secrets={"stripe": webhook_secret(given, home)},
+            webhook_retry_delays=redeliveries(given),
             public_url=f"http://127.0.0.1:{port}",
         )
     )
