@@ -21,7 +21,7 @@ from common.faults import faultpoint
 from common.tasks import contained
 
 log = structlog.get_logger(__name__)
-_IN_FLIGHT = 256
+_IN_FLIGHT = 512
 
 
 class Publisher:
