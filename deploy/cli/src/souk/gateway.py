@@ -14,6 +14,19 @@ _ALWAYS_SHOWN = ("/api/v1/health", "/api/v1/auth/jwks", "/sandbox")
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "host"})
 
 
+def _problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    code = title.lower().replace(" ", "_")
+    problem = {"type": f"urn:souk:problem:{code}", "title": title, "status": status, "detail": detail, "code": code}
+    return JSONResponse(problem, status, headers, media_type="application/problem+json")
+
+
+# A finished answer is an app that gives it to everybody.
+_SOON = {"Retry-After": "1"}
+_nothing_here = _problem(404, "Not found", "There is nothing at this path.")
+_not_open_yet = _problem(503, "Starting", "The shop opens in a moment.", _SOON)
+_unavailable = _problem(503, "Unavailable", "The service cannot answer just now: try again shortly.", _SOON)
+
+
 class RouteTable:
     """Which service answers which path."""
 
@@ -60,29 +73,6 @@ class Gate:
         await (self.inside if welcome else _not_open_yet)(scope, receive, send)
 
 
-async def _not_open_yet(scope: Scope, receive: Receive, send: Send) -> None:
-    problem = {
-        "type": "urn:souk:problem:starting",
-        "title": "Starting",
-        "status": 503,
-        "detail": "The shop opens in a moment.",
-        "code": "starting",
-    }
-    headers = {"Retry-After": "1"}
-    await JSONResponse(problem, 503, headers, media_type="application/problem+json")(scope, receive, send)
-
-
-async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
-    problem = {
-        "type": "urn:souk:problem:not_found",
-        "title": "Not found",
-        "status": 404,
-        "detail": "There is nothing at this path.",
-        "code": "not_found",
-    }
-    await JSONResponse(problem, 404, media_type="application/problem+json")(scope, receive, send)
-
-
 class Proxy:
     """Hands a request to a service on another port, as it is, and streams the answer back."""
 
@@ -117,15 +107,3 @@ def _stream(answer: httpx2.Response) -> Response:
         (name.lower(), value) for name, value in answer.headers.raw if name.lower().decode() not in _HOP_BY_HOP
     ]
     return response
-
-
-async def _unavailable(scope: Scope, receive: Receive, send: Send) -> None:
-    problem = {
-        "type": "urn:souk:problem:unavailable",
-        "title": "Unavailable",
-        "status": 503,
-        "detail": "The service cannot answer just now: try again shortly.",
-        "code": "unavailable",
-    }
-    headers = {"Retry-After": "1"}
-    await JSONResponse(problem, 503, headers, media_type="application/problem+json")(scope, receive, send)
