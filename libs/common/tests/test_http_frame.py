@@ -158,3 +158,19 @@ async def test_other_scopes_pass_through_the_door(metrics):
 
     await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_a_client_that_hangs_up_is_no_failure_of_ours(metrics, captured_logs):
+    app, sent = create_app("test", [routes], metrics, state={}), []
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"99")]
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/things", "query_string": b"", "headers": headers}
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    await app(scope, receive, send)
+    assert sent == []
+    assert [line for line in captured_logs if line["log_level"] == "error"] == []

@@ -81,6 +81,7 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
         server_header=False,
         lifespan="off",
         timeout_graceful_shutdown=15,
+        timeout_keep_alive=75,  # longer than gateways keep an idle connection, so that none is closed under a request
         loop="none",
         http="httptools",
     )

@@ -9,6 +9,7 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.events import Channel, Trace, new_id
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 BODY_LIMIT = 256 * 1024
 _DIGITS = 30  # int() itself refuses thousands of them
+_GONE = 499  # what is counted for a client that hung up before it could be answered
 
 
 def create_app(title: str, routers: Sequence[APIRouter], metrics: Metrics, *, state: dict[str, object]) -> FastAPI:
@@ -72,9 +74,10 @@ class _Door:
 
         with tracing(trace):
             try:
-                if _announced(scope) > BODY_LIMIT:
-                    return await answer(PayloadTooLarge())(scope, receive, answer_with_headers)
-                await self._app(scope, _limited(receive), answer_with_headers)
+                app = answer(PayloadTooLarge()) if _announced(scope) > BODY_LIMIT else self._app
+                await app(scope, _limited(receive), answer_with_headers)
+            except ClientDisconnect:
+                status = status or _GONE
             except Exception as error:
                 if status:
                     raise
