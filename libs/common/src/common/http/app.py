@@ -58,8 +58,9 @@ class _Door:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
+        await (self._answer if scope["type"] == "http" else self._app)(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         trace, started, status = _trace(scope), time.perf_counter(), 0
 
         async def answer_with_headers(message: Message) -> None:
@@ -85,7 +86,6 @@ class _Door:
                 await answer(InternalError())(scope, receive, answer_with_headers)
             finally:
                 self._observe(scope, status, time.perf_counter() - started)
-        return None
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
         route: Any = scope.get("route")
