@@ -102,7 +102,10 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Give a session for queries, each of which sees what is committed when it runs; it refuses to write."""
+        """Give a session for queries, each of which sees what is committed when it runs.
+
+        A flush is refused. Nothing stops a raw statement from writing, and that would be kept at once: only query here.
+        """
         async with self._sessions(bind=self._queries) as session:
             del session.info["source"]
             yield session
