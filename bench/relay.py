@@ -16,7 +16,7 @@ from common.events import Envelope
 from common.outbox import Relay
 from common.telemetry import Metrics
 
-COUNT = 3000
+COUNT = 10_000
 _INSERT = """
 INSERT INTO outbox (id, type, subject, body)
 SELECT id, $2, id::text, body FROM unnest($1::uuid[], $3::bytea[]) AS given (id, body)

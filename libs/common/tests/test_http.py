@@ -187,9 +187,9 @@ async def test_a_lost_commit_answer_is_no_success(serve_routes, open_service_dat
     is_problem(await posted, 503, "unavailable")
 
 
-async def test_an_exhausted_pool_is_said_in_time(serve_routes, open_service_database, database):
+async def test_an_exhausted_pool_is_said_in_time(serve_routes, database):
     engine = database.engine
-    held = [await engine.connect() for _ in range(20)]
+    held = [await engine.connect() for _ in range(engine.pool.size())]
     try:
         answer = await serve_routes(database, routes).post("/things", json={"name": "x"})
     finally:

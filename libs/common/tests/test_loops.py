@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, insert, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from common import db
@@ -192,6 +192,9 @@ async def test_work_that_becomes_due_wakes_its_loop_after_the_commit(database, m
 
 async def test_a_session_for_reading_refuses_to_write(shared_database):
     async with shared_database.reading() as session:
+        for write in (insert(Mail), update(Mail).values(due_at=None), delete(Mail)):
+            with pytest.raises(RuntimeError, match="only reads"):
+                await session.execute(write)
         session.add(Mail())
         with pytest.raises(RuntimeError, match="only reads"):
             await session.flush()

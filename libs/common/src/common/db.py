@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session, SessionTransaction
+from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, ORMExecuteState, Session, SessionTransaction
 
 from common.faults import faultpoint
 from common.wakeups import Waker
@@ -79,7 +79,8 @@ class Database:
         info = {"source": f"/{service}", "waker": waker}
         self._sessions = async_sessionmaker(engine, info=info, expire_on_commit=False, sync_session_class=UnitOfWork)
         # A query alone needs no BEGIN and no ROLLBACK around it: one trip to the server instead of three.
-        self._queries = engine.execution_options(isolation_level="AUTOCOMMIT")
+        queries = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._queries = async_sessionmaker(queries, expire_on_commit=False, sync_session_class=QueryOnly)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -104,10 +105,9 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Give a session for queries, each of which sees what is committed when it runs.
 
-        A flush is refused. Nothing stops a raw statement from writing, and that would be kept at once: only query here.
+        It refuses to flush, insert, update and delete; SQL given as text is not looked into.
         """
-        async with self._sessions(bind=self._queries) as session:
-            del session.info["source"]
+        async with self._queries() as session:
             yield session
 
     async def close(self) -> None:
@@ -116,7 +116,7 @@ class Database:
 
 
 def open_database(
-    url: str, service: str, *, waker: Waker | None = None, pool_size: int = 20, application: str = ""
+    url: str, service: str, *, waker: Waker | None = None, pool_size: int = 6, application: str = ""
 ) -> Database:
     """Open a service's database; every connection has time limits, so that nothing hangs for ever."""
     engine = create_async_engine(
@@ -185,6 +185,10 @@ class UnitOfWork(Session):
     """
 
 
+class QueryOnly(Session):
+    """The session of `reading()`: every statement stands alone, and what it wrote would be kept at once."""
+
+
 _INSERT_EVENTS = """
 INSERT INTO outbox (id, type, subject, lane, mandatory, body)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::boolean[], $6::bytea[])
@@ -200,12 +204,6 @@ def _write_events(session: Session) -> None:
         session.flush()
         session.connection().exec_driver_sql(_INSERT_EVENTS, tuple(zip(*rows, strict=True)))
         session.info.setdefault("wakes", set()).add("outbox")
-
-
-@event.listens_for(UnitOfWork, "before_flush")
-def _refuse_to_write(session: Session, *_: object) -> None:
-    if "source" not in session.info:
-        raise RuntimeError("this session only reads")
 
 
 @event.listens_for(UnitOfWork, "after_commit")
@@ -234,5 +232,21 @@ def _mark_savepoint(session: Session, transaction: SessionTransaction) -> None:
 def _unmark_savepoint(session: Session, transaction: SessionTransaction) -> None:
     if transaction.nested:
         session.info["savepoints"].pop()
-    elif transaction.parent is None:
+
+
+@event.listens_for(QueryOnly, "before_flush")
+def _refuse_to_flush(*_: object) -> None:
+    raise RuntimeError("this session only reads")
+
+
+@event.listens_for(QueryOnly, "do_orm_execute")
+def _refuse_to_write(given: ORMExecuteState) -> None:
+    if given.is_insert or given.is_update or given.is_delete:
+        raise RuntimeError("this session only reads")
+
+
+@event.listens_for(UnitOfWork, "after_transaction_end")
+@event.listens_for(QueryOnly, "after_transaction_end")
+def _forget_connection(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
         session.info.pop("adapter", None)

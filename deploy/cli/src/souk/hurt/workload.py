@@ -19,7 +19,7 @@ _RATE: Final = 15.0
 _JOINS, _RETURNS, _SHIPPED = 0.05, 0.1, 0.6
 _PASSWORD: Final = "one-of-the-crowd"  # noqa: S105 - an account that lives for minutes
 _SETTLED: Final = frozenset({"paid", "fulfilled", "rejected", "expired", "cancelled", "refunded"})
-_PAID: Final = frozenset({"paid", "fulfilled"})
+PAID: Final = frozenset({"paid", "fulfilled"})
 _METHODS: Final = {"pays": ("pm_card_visa",), "declined first": ("pm_card_chargeDeclined", "pm_card_visa")}
 _PLANS: Final = {"pays": 74, "declined first": 8, "clicks twice": 6, "walks away": 6, "wants too much": 3, "loses": 3}
 _LOOKS: Final = 1.5
@@ -110,7 +110,7 @@ class Crowd:
         customer = self.customers[0]
         plan = Plan(customer, [{"product_id": self.products[0]["id"], "quantity": 1}], "pays", waits=5)
         purchase = await self.buy(plan)
-        if purchase.status not in _PAID:
+        if purchase.status not in PAID:
             raise GaveUp(f"the first purchase afterwards ended as {purchase.outcome}")
         return time.monotonic() - began
 
@@ -205,7 +205,7 @@ class Crowd:
         if plan.deed == "loses":  # who closes the page and never looks back is not forgotten either
             return "never looked"
         order = await self._look(plan, purchase, lambda seen: seen["status"] in _SETTLED)
-        if order["status"] not in _PAID:
+        if order["status"] not in PAID:
             return str(order["status"])
         purchase.paid_in = time.monotonic() - paying
         return await self._ship(purchase) if plan.ships else str(order["status"])

@@ -23,7 +23,7 @@ _LANES: tuple[Lane, ...] = ("live", "bulk")
 _TAKE = """
 WITH due AS (
     SELECT id, sequence FROM outbox
-    WHERE sent_at IS NULL AND shard = $2 AND (retry_at IS NULL OR retry_at <= now())
+    WHERE sent_at IS NULL AND shard = $2 AND (retry_at IS NULL OR retry_at <= now()) AND id <> ALL($4::uuid[])
     ORDER BY lane, id LIMIT $3
 ), fresh AS (
     SELECT id, row_number() OVER (ORDER BY id) AS place FROM due WHERE sequence IS NULL
@@ -58,7 +58,7 @@ WHERE id = ANY($1::uuid[])
 class RelayPolicy:
     """How the relay works: rows per round, seconds between polls, and when PostgreSQL drops a frozen leader."""
 
-    batch: int = 500
+    batch: int = 250
     poll: float = 1.0
     frozen_after: float = 15.0
     shard: int = 0
@@ -110,26 +110,41 @@ class Relay:
         with self._database.waker.waiting("outbox") as woken:
             while True:
                 woken.clear()
-                if not await self.relay_once(connection):
-                    await nap(woken, self._policy.poll)
+                await self._drain(connection)
+                await nap(woken, self._policy.poll)
 
-    async def relay_once(self, connection: asyncpg.Connection) -> int:
-        """Publish one batch and mark what was confirmed; return how many rows are done with for now."""
-        rows = await connection.fetch(_TAKE, self._source, self._policy.shard, self._policy.batch)
-        if not rows:
-            return 0
-        messages = [_message(row) for row in rows]
-        outcomes = await self._wire.publish(messages)
-        await faultpoint("relay.confirmed")
-        sent = [message for message, outcome in zip(messages, outcomes, strict=True) if outcome is None]
-        unheard = [m for m, outcome in zip(messages, outcomes, strict=True) if isinstance(outcome, Unroutable)]
-        if sent:
-            await connection.execute(_MARK, [message.id for message in sent])
-        if unheard:
+    async def _drain(self, connection: asyncpg.Connection) -> None:
+        """Publish until nothing is due or the broker is away; one batch is in flight while the next is read."""
+        batch = await self._take(connection, ())
+        flight = asyncio.create_task(self._wire.publish(batch))
+        try:
+            while batch:
+                following = await self._take(connection, batch)
+                outcomes = await flight
+                await faultpoint("relay.confirmed")
+                if not any(map(_known, outcomes)):
+                    following = []  # the broker is away: later
+                flight = asyncio.create_task(self._wire.publish(following))
+                await self._settle(connection, batch, outcomes)
+                batch = following
+        finally:
+            flight.cancel()
+
+    async def _take(self, connection: asyncpg.Connection, in_flight: Sequence[Message]) -> list[Message]:
+        ids = [message.id for message in in_flight]
+        rows = await connection.fetch(_TAKE, self._source, self._policy.shard, self._policy.batch, ids)
+        return [_message(row) for row in rows]
+
+    async def _settle(
+        self, connection: asyncpg.Connection, batch: Sequence[Message], outcomes: Sequence[NotConfirmed | None]
+    ) -> None:
+        ended = list(zip(batch, outcomes, strict=True))
+        if sent := [message.id for message, outcome in ended if outcome is None]:
+            await connection.execute(_MARK, sent)
+        if unheard := [message for message, outcome in ended if isinstance(outcome, Unroutable)]:
             log.error("nobody listens: run `souk topology apply`", types=sorted({message.type for message in unheard}))
             await connection.execute(_POSTPONE, [message.id for message in unheard])
-        self._count(messages, outcomes)
-        return len(sent) + len(unheard)
+        self._count(batch, outcomes)
 
     def _count(self, messages: Sequence[Message], outcomes: Sequence[NotConfirmed | None]) -> None:
         for message, outcome in zip(messages, outcomes, strict=True):
@@ -137,6 +152,10 @@ class Relay:
                 self._metrics.published.labels(message.type).inc()
             else:
                 self._metrics.publish_failures.labels(message.type, type(outcome).__name__).inc()
+
+
+def _known(outcome: NotConfirmed | None) -> bool:
+    return outcome is None or isinstance(outcome, Unroutable)
 
 
 def _message(row: asyncpg.Record) -> Message:
