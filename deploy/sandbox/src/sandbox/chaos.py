@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS chaos_rules (
 _COMMITTED = frozenset({"commit_then_hang", "commit_then_error"})
 MODES = {
     "api": frozenset({"error", "hang", "delay", "tamper"}) | _COMMITTED,
-    "webhook": frozenset({"drop", "duplicate", "delay", "reorder", "wrong_secret", "tamper"}),
+    "webhook": frozenset({"drop", "duplicate", "delay", "reorder", "wrong_secret", "old_secret", "tamper"}),
     "smtp": frozenset({"error", "hang", "delay"}) | _COMMITTED,
 }
 VARIANTS = {

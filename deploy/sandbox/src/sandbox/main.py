@@ -19,8 +19,8 @@ from sandbox.provider import Provider
 from sandbox.settings import SandboxSettings
 from sandbox.store import Store
 from sandbox.stripe import provider as stripe
-from sandbox.stripe.books import World
 from sandbox.webhooks import Webhooks
+from sandbox.world import World
 
 __all__ = ["Sandbox", "SandboxSettings"]
 

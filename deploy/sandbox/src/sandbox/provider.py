@@ -18,8 +18,8 @@ class Provider(Protocol):
     def routes(self) -> Sequence[BaseRoute]:
         """The routes below `/<name>`."""
 
-    def sign(self, body: bytes, secrets: Sequence[str], at: float) -> Mapping[str, str]:
-        """The headers that prove a webhook body came from this provider; `at` is Unix time."""
+    def sign(self, event_id: str, body: bytes, secrets: Sequence[str], at: float, /) -> Mapping[str, str]:
+        """The headers that prove a webhook body came from this provider; newest secret first, `at` is Unix time."""
 
     def truth(self, db: sqlite3.Connection, since: float) -> JsonObject:
         """What this provider believes happened since a Unix time. Called in a worker thread, on its own connection."""

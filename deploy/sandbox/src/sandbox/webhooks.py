@@ -34,7 +34,7 @@ CREATE INDEX IF NOT EXISTS webhook_attempts_delivery ON webhook_attempts (delive
 _AT_ONCE = 100
 _LONGEST_NAP = 5.0
 _WHEN_QUEUED = frozenset({"drop", "duplicate", "delay", "reorder"})
-_WHEN_SENT = frozenset({"tamper", "wrong_secret"})
+_WHEN_SENT = frozenset({"tamper", "wrong_secret", "old_secret"})
 _AMOUNT = re.compile(rb'"amount":\s*(\d+)')
 
 
@@ -168,11 +168,14 @@ class Webhooks:
     async def _attempt(self, client: httpx2.AsyncClient, provider: Provider, row: sqlite3.Row) -> _Outcome:
         faults = self._chaos.every(provider.name, row["event_type"], _WHEN_SENT)
         secrets = self._settings.secrets_of(provider.name)
+        if "old_secret" in faults:
+            secrets = secrets[-1:]
         if "wrong_secret" in faults:
             secrets = ("whsec_not_the_secret_of_this_endpoint",)
         started = time.time()
         # Each attempt signs the same body anew, with its own timestamp (docs.stripe.com/webhooks#replay-attacks).
-        headers = {"content-type": "application/json; charset=utf-8", **provider.sign(row["body"], secrets, started)}
+        proof = provider.sign(row["event_id"], row["body"], secrets, started)
+        headers = {"content-type": "application/json; charset=utf-8", **proof}
         body = _tampered(row["body"]) if "tamper" in faults else row["body"]
         status, error = await self._post(client, row["url"], body, headers)
         return _Outcome(status, error, ",".join(sorted(faults)) or None, body, time.time() - started)

@@ -1,6 +1,5 @@
 """One request to the stand-in's API, from its bytes to the answer: access, parameters, idempotency, chaos, deed."""
 
-import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -8,20 +7,20 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox import faults
+from sandbox import mishaps
 from sandbox.chaos import Chaos, Hit
 from sandbox.provider import JsonObject
 from sandbox.store import Store, new_id, savepoint
 from sandbox.stripe import access, idempotency
-from sandbox.stripe.books import API_VERSION, NAME, Books, World
+from sandbox.stripe.books import API_VERSION, NAME, Books
 from sandbox.stripe.errors import Answer, ParamsError, StripeError, key_in_use, server_trouble
 from sandbox.stripe.forms import decode_form
 from sandbox.stripe.lists import expand
 from sandbox.stripe.operations import Operation, find_operation
 from sandbox.stripe.params import read
-from sandbox.stripe.tampering import tampered
+from sandbox.tampering import tampered
+from sandbox.world import World
 
-_SILENT_FOR = 60.0
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -72,7 +71,7 @@ class Api:
         hit = self._chaos.first(NAME, "api", call.operation.name)
         if hit is not None and hit.rule.mode == "hang":
             # The request never arrives, so it takes no key either.
-            return faults.Silence(hit.rule.wait(_SILENT_FOR))
+            return mishaps.silence(hit)
         if hit is not None and hit.rule.mode == "error":
             raise server_trouble(hit.rule.status or 500)
         result = await self._holding_key(call, hit)
@@ -80,13 +79,13 @@ class Api:
 
     async def _holding_key(self, call: Call, hit: Hit | None) -> Result:
         if call.key is None:
-            await _pause(hit)
+            await mishaps.pause(hit)
             return self._run(call)
         if call.key in self._running:
             raise key_in_use(call.key)
         self._running.add(call.key)
         try:
-            await _pause(hit)
+            await mishaps.pause(hit)
             return self._run(call)
         finally:
             self._running.discard(call.key)
@@ -156,36 +155,21 @@ def _check_browser(books: Books, call: Call) -> None:
         access.check_client_secret(call.wanted, secret if isinstance(secret, str) else None, intent)
 
 
-async def _pause(hit: Hit | None) -> None:
-    if hit is not None and hit.rule.mode == "delay":
-        await asyncio.sleep(hit.rule.wait(1.0))
-
-
 def _after(hit: Hit | None, result: Result, call: Call) -> Response:
     """What becomes of the answer on its way to the client.
 
     A key remembers the true answer, not the fault: the trouble lies between provider and client.
     """
     good = _respond(result, call.request_id, call.version, call.key)
-    if hit is None or hit.rule.mode == "delay":
-        return good
-    if hit.rule.mode == "commit_then_hang":
-        return faults.Silence(hit.rule.wait(_SILENT_FOR))
-    if hit.rule.mode == "tamper":
-        changed = Answer(result.answer.status, tampered(result.answer.body, hit.rule.variant or "all"))
+
+    def lie(variant: str) -> Response:
+        changed = Answer(result.answer.status, tampered(result.answer.body, variant))
         return _respond(Result(changed), call.request_id, call.version, call.key)
-    return _broken(hit, good, call)
 
+    def trouble(status: int) -> Response:
+        return _respond(Result(server_trouble(status).answer()), call.request_id, call.version, call.key)
 
-def _broken(hit: Hit, good: Response, call: Call) -> Response:
-    if hit.rule.variant == "reset":
-        return faults.Reset()
-    if hit.rule.variant == "truncate":
-        return faults.Truncated(bytes(good.body))
-    if hit.rule.variant == "html":
-        return faults.bad_gateway()
-    trouble = server_trouble(hit.rule.status or 500).answer()
-    return _respond(Result(trouble), call.request_id, call.version, call.key)
+    return mishaps.afterwards(hit, good, lie, trouble)
 
 
 def _respond(result: Result, request_id: str, version: str, key: str | None) -> Response:

@@ -9,8 +9,10 @@ from sandbox.pages import render
 from sandbox.provider import JsonObject
 from sandbox.store import Store
 from sandbox.stripe import charging
-from sandbox.stripe.books import Books, World
+from sandbox.stripe.books import Books
+from sandbox.stripe.checkout import paying
 from sandbox.stripe.currencies import show
+from sandbox.world import World
 
 
 class AuthenticationPage:
@@ -41,6 +43,7 @@ class AuthenticationPage:
             back = _return_url(intent)
             if intent["status"] == "requires_action":
                 charging.authenticated(books, intent, passed=passed)
+                back = paying.authenticated(books, intent) or back
         return RedirectResponse(back or request.url.path, status_code=303)
 
 

@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandbox.later import Later, Task
+from sandbox.later import Task
 from sandbox.provider import JsonObject
-from sandbox.settings import SandboxSettings
 from sandbox.store import new_id
 from sandbox.stripe.errors import missing_resource
-from sandbox.webhooks import Message, Webhooks, still_pending
+from sandbox.webhooks import Message, still_pending
+from sandbox.world import World
 
 NAME = "stripe"
 API_VERSION = "2026-10-28.endive"
@@ -23,17 +23,9 @@ CREATE TABLE IF NOT EXISTS stripe_objects (
 CREATE INDEX IF NOT EXISTS stripe_objects_kind ON stripe_objects (kind, seq);
 CREATE INDEX IF NOT EXISTS stripe_objects_intent ON stripe_objects (intent, kind) WHERE intent IS NOT NULL;
 CREATE INDEX IF NOT EXISTS stripe_objects_charge ON stripe_objects (charge, kind) WHERE charge IS NOT NULL;
+CREATE INDEX IF NOT EXISTS stripe_objects_items ON stripe_objects (label, seq) WHERE kind = 'item';
 """
 _NOUNS = {"payment_method": "PaymentMethod"}
-
-
-@dataclass(frozen=True)
-class World:
-    """What outlives a request."""
-
-    webhooks: Webhooks
-    later: Later
-    settings: SandboxSettings
 
 
 @dataclass(frozen=True)
@@ -44,10 +36,14 @@ class Books:
     world: World
     request_id: str | None = None
     idempotency_key: str | None = None
+    settle_after: float | None = None
 
     def add(self, thing: JsonObject, label: str | None = None) -> JsonObject:
-        """Keep a new object. `label` tells it apart privately: an event's type, a payment method's number."""
-        row = (thing["id"], thing["object"], thing["created"], *_parents(thing), label, json.dumps(thing))
+        """Keep a new object.
+
+        `label` tells it apart privately: an event's type, a payment method's number, what a session is to pay with.
+        """
+        row = (thing["id"], thing["object"], thing.get("created") or now(), *_parents(thing), label, json.dumps(thing))
         insert = (
             "INSERT INTO stripe_objects (id, kind, created, intent, charge, label, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
         )
@@ -56,7 +52,8 @@ class Books:
 
     def save(self, thing: JsonObject) -> JsonObject:
         """Keep an object's new state."""
-        self.db.execute("UPDATE stripe_objects SET body = ? WHERE id = ?", (json.dumps(thing), thing["id"]))
+        row = (json.dumps(thing), *_parents(thing), thing["id"])
+        self.db.execute("UPDATE stripe_objects SET body = ?, intent = ?, charge = ? WHERE id = ?", row)
         return thing
 
     def find(self, kind: str, wanted: str) -> JsonObject | None:
@@ -108,9 +105,10 @@ class Books:
         self.add(event, event_type)
         self.world.webhooks.enqueue(self.db, Message(NAME, event["id"], event_type, json.dumps(event).encode()))
 
-    def note(self, task: str, subject: str) -> None:
-        """Have a task done once slow money has settled."""
-        self.world.later.note(self.db, Task(NAME, task, subject), time.time() + self.world.settings.settle_after)
+    def note(self, task: str, subject: str, due: float | None = None) -> None:
+        """Have a task done at a Unix time, or once slow money has settled."""
+        wait = self.world.settings.settle_after if self.settle_after is None else self.settle_after
+        self.world.later.note(self.db, Task(NAME, task, subject), time.time() + wait if due is None else due)
 
     def _row(self, kind: str, wanted: str) -> sqlite3.Row | None:
         query = "SELECT * FROM stripe_objects WHERE id = ? AND kind = ?"
@@ -125,7 +123,7 @@ class Books:
 
 
 def _parents(thing: JsonObject) -> tuple[str | None, str | None]:
-    if thing["object"] not in {"charge", "refund"}:
+    if thing["object"] not in {"charge", "refund", "checkout.session"}:
         return None, None
     return thing.get("payment_intent"), thing.get("charge")
 

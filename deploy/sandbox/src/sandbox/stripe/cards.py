@@ -1,6 +1,5 @@
 """Stripe's test payment methods and what each does (docs.stripe.com/testing)."""
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -38,7 +37,6 @@ class Method:
     settles: bool = True
 
 
-_CARD_NUMBER: Final = re.compile(r"[0-9]{12,19}")
 _DECLINED: Final = "Your card was declined."
 GENERIC: Final = Decline("card_declined", "generic_decline", _DECLINED)
 _FUNDS: Final = Decline("card_declined", "insufficient_funds", "Your card has insufficient funds.")
@@ -128,12 +126,3 @@ def named(name: str) -> Method | None:
 def numbered(number: str) -> Method:
     """The method of a number. A real card is declined in test mode (docs.stripe.com/testing#use-test-cards)."""
     return _BY_NUMBER.get(number) or Method(number, "unknown", decline=_LIVE)
-
-
-def is_card_number(number: str) -> bool:
-    """Whether the digits pass the check of ISO/IEC 7812 (Luhn); 4242424242424241 is the documented failing one."""
-    if not _CARD_NUMBER.fullmatch(number):
-        return False
-    digits = [int(digit) for digit in reversed(number)]
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
-    return (sum(digits[::2]) + sum(doubled)) % 10 == 0

@@ -63,10 +63,10 @@ def authenticated(books: Books, intent: JsonObject, *, passed: bool) -> Answer:
     return _fail(books, intent, method, _error(_AUTHENTICATION_FAILED, method, "invalid_request_error"))
 
 
-def settle(books: Books, intent: JsonObject) -> None:
-    """The bank's answer to a debit, some time after it was started."""
+def settle(books: Books, intent: JsonObject) -> bool:
+    """The bank's answer to a debit, some time after it was started; False if there is none under way any more."""
     if intent["status"] != "processing":
-        return
+        return False
     method = books.get("payment_method", intent["payment_method"])
     refused = behaviour(books, method["id"]).decline
     if refused is None:
@@ -74,6 +74,7 @@ def settle(books: Books, intent: JsonObject) -> None:
         _approve(books, intent, method)
     else:
         decline(books, intent, method, refused)
+    return True
 
 
 def decline(books: Books, intent: JsonObject, method: JsonObject, why: Decline) -> Answer:

@@ -37,14 +37,18 @@ def check_currency(currency: str) -> str:
     return code
 
 
+def smallest(currency: str) -> int:
+    """The smallest amount that can be charged, in minor units."""
+    return _SMALLEST.get(currency, 1)
+
+
 def check_amount(amount: int, currency: str) -> None:
     """Refuse amounts the currency cannot have. Raises `ParamsError`."""
     if amount < 1:
         message = "This value must be greater than or equal to 1."
         raise ParamsError(message, code="parameter_invalid_integer", param="amount")
-    smallest = _SMALLEST.get(currency, 1)
-    if amount < smallest:
-        message = f"Amount must be at least {show(smallest, currency)} {currency}"
+    if amount < smallest(currency):
+        message = f"Amount must be at least {show(smallest(currency), currency)} {currency}"
         raise ParamsError(message, code="amount_too_small", param="amount")
     if amount > LARGEST:
         message = f"Amount must be no more than {show(LARGEST, currency)}"

@@ -6,6 +6,8 @@ from sandbox.provider import JsonObject
 from sandbox.stripe import charging
 from sandbox.stripe.books import Books, now
 from sandbox.stripe.cards import OFF_SESSION
+from sandbox.stripe.checkout import paying
+from sandbox.stripe.checkout.sessions import session_of
 from sandbox.stripe.currencies import check_amount, check_currency
 from sandbox.stripe.errors import Answer, ParamsError, unexpected_state
 from sandbox.stripe.methods import from_data, named_method
@@ -84,6 +86,7 @@ def confirm(books: Books, params: JsonObject, intent_id: str) -> Answer:
             " with one of the following statuses may be confirmed: requires_confirmation, requires_action.",
             intent,
         )
+    _check_not_of_session(books, intent, "confirm")
     intent |= {name: params[name] for name in _CONFIRMED_WITH if name in params}
     _choose_method(books, intent, params)
     return _confirm(books, intent, params)
@@ -98,6 +101,7 @@ def cancel(books: Books, params: JsonObject, intent_id: str) -> Answer:
             f" with one of the following statuses may be canceled: {', '.join(_OPEN)}.",
             intent,
         )
+    _check_not_of_session(books, intent, "cancel")
     if intent["status"] == "requires_capture":
         _release(books, intent["latest_charge"])
     reason = params.get("cancellation_reason")
@@ -130,6 +134,7 @@ def capture(books: Books, params: JsonObject, intent_id: str) -> Answer:
     books.save(intent)
     books.tell("charge.captured", charge)
     books.tell("payment_intent.succeeded", intent)
+    paying.captured(books, intent)
     return Answer(200, intent)
 
 
@@ -165,6 +170,17 @@ def _choose_method(books: Books, intent: JsonObject, params: JsonObject) -> None
         )
         raise ParamsError(message, code="payment_intent_invalid_parameter", param="payment_method")
     intent |= {"payment_method": method["id"], "status": "requires_confirmation", "next_action": None}
+
+
+def _check_not_of_session(books: Books, intent: JsonObject, deed: str) -> None:
+    """A session's intent is paid on its page and canceled by expiring it (docs.stripe.com/api/checkout/sessions/object)."""
+    session = session_of(books, intent["id"])
+    if session is not None and (deed == "confirm" or session["status"] == "open"):
+        raise unexpected_state(
+            f"You cannot {deed} this PaymentIntent because it belongs to the Checkout Session {session['id']}."
+            " To cancel it, expire the Checkout Session.",
+            intent,
+        )
 
 
 def _release(books: Books, charge_id: str) -> None:

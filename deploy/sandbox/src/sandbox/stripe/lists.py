@@ -15,7 +15,11 @@ _EXPANDABLE = {
     "payment_intent": "payment_intent",
     "payment_method": "payment_method",
 }
-_EMPTY_HERE = frozenset({"balance_transaction", "customer", "review", "on_behalf_of", "application"})
+_EMPTY_HERE = frozenset(
+    "balance_transaction customer review on_behalf_of application invoice payment_link setup_intent subscription".split()
+)
+_PLACES = {"checkout.session": "/v1/checkout/sessions"}
+_LINE_ITEMS = "line_items"
 
 
 class Query:
@@ -46,7 +50,8 @@ def page(books: Books, kind: str, params: JsonObject, query: Query) -> Answer:
     data = found[:limit]
     if backwards:
         data.reverse()
-    return Answer(200, {"object": "list", "data": data, "has_more": len(found) > limit, "url": f"/v1/{kind}s"})
+    url = _PLACES.get(kind, f"/v1/{kind}s")
+    return Answer(200, {"object": "list", "data": data, "has_more": len(found) > limit, "url": url})
 
 
 def list_intents(books: Books, params: JsonObject) -> Answer:
@@ -71,6 +76,28 @@ def list_events(books: Books, params: JsonObject) -> Answer:
     if wanted:
         query.also(f"({' OR '.join('label GLOB ?' for _ in wanted)})", *wanted)
     return page(books, "event", params, query)
+
+
+def list_sessions(books: Books, params: JsonObject) -> Answer:
+    """GET /v1/checkout/sessions (docs.stripe.com/api/checkout/sessions/list)."""
+    query = _of_parent("checkout.session", params)
+    for name in ("status", "customer", "payment_link", "subscription"):
+        if params.get(name) is not None:
+            query.also(f"json_extract(body, '$.{name}') = ?", params[name])
+    email = (params.get("customer_details") or {}).get("email")
+    if email is not None:
+        query.also("json_extract(body, '$.customer_details.email') = ?", email)
+    return page(books, "checkout.session", params, query)
+
+
+def list_line_items(books: Books, params: JsonObject, session_id: str) -> Answer:
+    """GET /v1/checkout/sessions/:id/line_items (docs.stripe.com/api/checkout/sessions/line_items)."""
+    session = books.get("checkout.session", session_id, "session")
+    query = Query("item")
+    # The kind once more as a literal, for only then the index of items serves.
+    query.also("kind = 'item' AND label = ?", session["id"])
+    answer = page(books, "item", params, query)
+    return Answer(200, answer.body | {"url": f"/v1/checkout/sessions/{session['id']}/{_LINE_ITEMS}"})
 
 
 def _of_parent(kind: str, params: JsonObject) -> Query:
@@ -118,6 +145,8 @@ def _expand(books: Books, thing: JsonObject, names: list[str], path: str) -> Non
         for item in thing["data"]:
             _expand(books, item, rest, path)
         return
+    if name == _LINE_ITEMS and thing.get("object") == "checkout.session":
+        thing[name] = list_line_items(books, {}, thing["id"]).body
     value = thing.get(name)
     if isinstance(value, str) and name in _EXPANDABLE:
         thing[name] = value = books.get(_EXPANDABLE[name], value)

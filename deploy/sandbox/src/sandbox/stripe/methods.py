@@ -1,8 +1,9 @@
 """Payment methods: the test ones by name, cards by number (docs.stripe.com/api/payment_methods)."""
 
+from sandbox.card_numbers import is_card_number
 from sandbox.provider import JsonObject
 from sandbox.stripe.books import Books
-from sandbox.stripe.cards import WRONG_NUMBER, Method, is_card_number, named, numbered
+from sandbox.stripe.cards import WRONG_NUMBER, Method, named, numbered
 from sandbox.stripe.errors import Answer, ParamsError, StripeError
 from sandbox.stripe.objects import new_method
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from sandbox.provider import JsonObject
 from sandbox.stripe import intents, lists, methods, refunds, schemas
 from sandbox.stripe.books import Books
+from sandbox.stripe.checkout import params as checkout
+from sandbox.stripe.checkout import sessions
 from sandbox.stripe.errors import Answer
 from sandbox.stripe.params import Schema
 
@@ -64,6 +66,19 @@ _OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "refunds/:id"): Operation("refunds.update", schemas.REFUND_UPDATE, refunds.update),
     ("GET", "events"): Operation("events.list", schemas.EVENT_LIST, _without_id(lists.list_events)),
     ("GET", "events/:id"): Operation("events.retrieve", schemas.RETRIEVE, _retrieve("event")),
+    ("POST", "checkout/sessions"): Operation(
+        "checkout.sessions.create", checkout.CREATE, _without_id(sessions.create), checkout.check_create
+    ),
+    ("GET", "checkout/sessions"): Operation(
+        "checkout.sessions.list", checkout.LISTED, _without_id(lists.list_sessions)
+    ),
+    ("GET", "checkout/sessions/:id"): Operation(
+        "checkout.sessions.retrieve", schemas.RETRIEVE, _retrieve(sessions.KIND, "session")
+    ),
+    ("GET", "checkout/sessions/:id/line_items"): Operation(
+        "checkout.sessions.line_items", checkout.LINE_ITEMS, lists.list_line_items
+    ),
+    ("POST", "checkout/sessions/:id/expire"): Operation("checkout.sessions.expire", schemas.RETRIEVE, sessions.expire),
     ("POST", "payment_methods"): Operation(
         "payment_methods.create", schemas.METHOD_CREATE, _without_id(methods.create_method), public=True
     ),
@@ -76,7 +91,8 @@ _OPERATIONS: dict[tuple[str, str], Operation] = {
 def find_operation(method: str, path: str) -> tuple[Operation, str] | None:
     """The operation behind a path below `/v1/`, with the id in it (empty if there is none)."""
     parts = path.strip("/").split("/")
-    wanted = parts[1] if len(parts) > 1 else ""
-    pattern = "/".join([parts[0], *([":id"] if wanted else []), *parts[2:]])
+    nouns = 2 if parts[0] == "checkout" else 1
+    wanted = parts[nouns] if len(parts) > nouns else ""
+    pattern = "/".join([*parts[:nouns], *([":id"] if wanted else []), *parts[nouns + 1 :]])
     operation = _OPERATIONS.get((method, pattern))
     return None if operation is None else (operation, wanted)

@@ -39,16 +39,24 @@ LIST, OBJECT, METADATA, ANY = Field(Kind.LIST), Field(Kind.OBJECT), Field(Kind.M
 Schema = Mapping[str, Field]
 
 
-def read(schema: Schema, given: JsonObject) -> JsonObject:
-    """The parameters as values of their kinds; an empty string means unset: None. Raises `ParamsError`."""
-    unknown = [name for name in given if name not in schema]
+def read(schema: Schema, given: JsonObject, within: str = "") -> JsonObject:
+    """The parameters as values of their kinds; an empty string means unset: None. Raises `ParamsError`.
+
+    `within` names the parameter these are part of, for messages: `payment_intent_data`.
+    """
+    unknown = [_full(within, name) for name in given if name not in schema]
     if unknown:
         message = f"Received unknown parameter{'s' if unknown[1:] else ''}: {', '.join(unknown)}"
         raise ParamsError(message, code="parameter_unknown", param=unknown[0])
     for name, field in schema.items():
         if field.required and name not in given:
-            raise ParamsError(f"Missing required param: {name}.", code="parameter_missing", param=name)
-    return {name: _value(name, schema[name], value) for name, value in given.items()}
+            missing = _full(within, name)
+            raise ParamsError(f"Missing required param: {missing}.", code="parameter_missing", param=missing)
+    return {name: _value(_full(within, name), schema[name], value) for name, value in given.items()}
+
+
+def _full(within: str, name: str) -> str:
+    return f"{within}[{name}]" if within else name
 
 
 def _value(name: str, field: Field, value: object) -> object:

@@ -13,6 +13,11 @@ _SHOWN = {
         "id payment_intent amount amount_captured amount_refunded currency status captured created metadata".split(),
     ),
     "payment_intents": ("payment_intent", "id status amount amount_received currency created metadata".split()),
+    "checkout_sessions": (
+        "checkout.session",
+        "id status payment_status payment_intent client_reference_id amount_total currency expires_at".split()
+        + ["created", "metadata"],
+    ),
     "refunds": ("refund", "id payment_intent charge amount currency status reason created metadata".split()),
 }
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from sandbox.provider import JsonObject
 
-_AMOUNTS = ("amount", "amount_received", "amount_captured")
+_AMOUNTS = ("amount", "amount_received", "amount_captured", "amount_paid")
+_LABELS = ("metadata", "notes")
 
 
 def tampered(body: JsonObject, variant: str) -> JsonObject:
@@ -27,7 +28,12 @@ def _lie(thing: JsonObject, variant: str) -> JsonObject:
     if variant in {"all", "amount"}:
         lie |= {name: thing[name] + 1 for name in _AMOUNTS if isinstance(thing.get(name), int)}
     if variant in {"all", "currency"}:
-        lie["currency"] = "eur" if thing["currency"] != "eur" else "usd"
+        other = "eur" if thing["currency"].lower() != "eur" else "usd"
+        lie["currency"] = other.upper() if thing["currency"].isupper() else other
     if variant == "metadata":
-        lie["metadata"] = {name: f"{text}-other" for name, text in thing.get("metadata", {}).items()}
+        lie |= {name: _relabelled(thing[name]) for name in _LABELS if isinstance(thing.get(name), dict)}
     return lie
+
+
+def _relabelled(labels: JsonObject) -> JsonObject:
+    return {name: f"{text}-other" for name, text in labels.items()}
