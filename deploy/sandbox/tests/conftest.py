@@ -29,6 +29,15 @@ from sandbox.main import Sandbox, SandboxSettings
 
 SECRET = "whsec_test_secret"
 KEY = "sk_test_souk"
+LAMP = {"price_data": {"currency": "usd", "unit_amount": 1250, "product_data": {"name": "Lamp <b>"}}, "quantity": 2}
+CHECKOUT: dict[str, Any] = {
+    "mode": "payment",
+    "line_items": [LAMP],
+    "success_url": "https://shop.example/done?session={CHECKOUT_SESSION_ID}",
+    "cancel_url": "https://shop.example/cart",
+    "metadata": {"order": "7"},
+    "payment_intent_data": {"metadata": {"payment": "9"}},
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -142,6 +151,32 @@ class World:
 
     async def paid(self, method: str = "pm_card_visa", **more: Any) -> stripe.PaymentIntent:
         return await self.intent(confirm=True, payment_method=method, **more)
+
+    async def checkout(self, **changes: Any) -> stripe.checkout.Session:
+        """A new session; a change of None leaves the parameter out."""
+        given = {name: value for name, value in (CHECKOUT | changes).items() if value is not None}
+        return await self.stripe.v1.checkout.sessions.create_async(given)
+
+    async def session(self, session: stripe.checkout.Session, *expand: str) -> stripe.checkout.Session:
+        """A session as it is now."""
+        return await self.stripe.v1.checkout.sessions.retrieve_async(session.id, {"expand": [*expand]})
+
+    def page_of(self, session: stripe.checkout.Session) -> str:
+        return str(session.url).replace("http://shop.example", self.url)
+
+    async def pay(
+        self,
+        session: stripe.checkout.Session,
+        number: str = "4242 4242 4242 4242",
+        accept: str = "text/html",
+        **more: str,
+    ) -> httpx2.Response:
+        """A customer types a number on the session's page."""
+        typed = {"card_number": number, **more}
+        return await self.http.post(self.page_of(session), data=typed, headers={"accept": accept})
+
+    def told(self, prefix: str = "checkout.") -> list[str]:
+        return [kind for kind in self.shop.types if kind.startswith(prefix)]
 
 
 class Street:

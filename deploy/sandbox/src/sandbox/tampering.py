@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox.provider import JsonObject
 
-_AMOUNTS = ("amount", "amount_received", "amount_captured", "amount_paid")
+_AMOUNTS = ("amount", "amount_received", "amount_captured", "amount_paid", "amount_total", "amount_subtotal")
 _LABELS = ("metadata", "notes")
 
 
@@ -22,7 +22,7 @@ def _inside(value: Any, variant: str) -> Any:  # noqa: ANN401 - JSON of any shap
 
 
 def _lie(thing: JsonObject, variant: str) -> JsonObject:
-    if "amount" not in thing or "currency" not in thing:
+    if "currency" not in thing or not ("amount" in thing or "amount_total" in thing):
         return thing
     lie = dict(thing)
     if variant in {"all", "amount"}:

@@ -173,7 +173,10 @@ def _choose_method(books: Books, intent: JsonObject, params: JsonObject) -> None
 
 
 def _check_not_of_session(books: Books, intent: JsonObject, deed: str) -> None:
-    """A session's intent is paid on its page and canceled by expiring it (docs.stripe.com/api/checkout/sessions/object)."""
+    """A session's intent is paid on its page and canceled by expiring it.
+
+    Source: docs.stripe.com/api/checkout/sessions/object#checkout_session_object-payment_intent.
+    """
     session = session_of(books, intent["id"])
     if session is not None and (deed == "confirm" or session["status"] == "open"):
         raise unexpected_state(

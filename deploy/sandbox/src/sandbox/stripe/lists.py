@@ -16,7 +16,8 @@ _EXPANDABLE = {
     "payment_method": "payment_method",
 }
 _EMPTY_HERE = frozenset(
-    "balance_transaction customer review on_behalf_of application invoice payment_link setup_intent subscription".split()
+    """balance_transaction customer review on_behalf_of application invoice payment_link setup_intent
+    subscription""".split()
 )
 _PLACES = {"checkout.session": "/v1/checkout/sessions"}
 _LINE_ITEMS = "line_items"

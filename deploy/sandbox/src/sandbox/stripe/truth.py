@@ -15,8 +15,8 @@ _SHOWN = {
     "payment_intents": ("payment_intent", "id status amount amount_received currency created metadata".split()),
     "checkout_sessions": (
         "checkout.session",
-        "id status payment_status payment_intent client_reference_id amount_total currency expires_at".split()
-        + ["created", "metadata"],
+        """id status payment_status payment_intent client_reference_id amount_total currency expires_at created
+        metadata""".split(),
     ),
     "refunds": ("refund", "id payment_intent charge amount currency status reason created metadata".split()),
 }
