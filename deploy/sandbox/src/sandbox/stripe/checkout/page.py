@@ -95,7 +95,7 @@ class CheckoutPage:
             "success_url": paying.filled(session, "success_url"),
             "cancel_url": paying.filled(session, "cancel_url"),
         }
-        page = render(request, "checkout.html", values)
+        page = render(request, "stripe_checkout.html", values)
         page.status_code = status
         return page
 
