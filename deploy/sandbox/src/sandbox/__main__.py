@@ -49,6 +49,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--smtp-port", type=int, default=1025, help="0 picks a free one")
     parser.add_argument("--webhook", type=_pair, action="append", default=[], metavar="PROVIDER=URL")
     parser.add_argument("--secret", type=_pair, action="append", default=[], metavar="PROVIDER=SECRET")
+    parser.add_argument("--key", type=_pair, action="append", default=[], metavar="PROVIDER=ID:SECRET")
     parser.add_argument("--public-url", help="how browsers reach the sandbox")
     parser.add_argument("--retry-delays", type=_delays, default=DEFAULT_RETRY_DELAYS, metavar="SECONDS,…")
     return parser.parse_args(arguments)
@@ -62,6 +63,7 @@ def settings_from(given: argparse.Namespace) -> SandboxSettings:
         smtp_port=given.smtp_port,
         webhook_targets=dict(given.webhook),
         webhook_secrets=dict(given.secret),
+        api_keys=dict(given.key),
         public_url=given.public_url or f"http://{given.host}:{given.port}/sandbox",
         webhook_retry_delays=given.retry_delays,
     )

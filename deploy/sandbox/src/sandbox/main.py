@@ -16,6 +16,7 @@ from sandbox.mail.mailbox import Mailbox
 from sandbox.mail.smtp import Postman
 from sandbox.mail.web import MailPages
 from sandbox.provider import Provider
+from sandbox.razorpay import provider as razorpay
 from sandbox.settings import SandboxSettings
 from sandbox.store import Store
 from sandbox.stripe import provider as stripe
@@ -24,8 +25,8 @@ from sandbox.world import World
 
 __all__ = ["Sandbox", "SandboxSettings"]
 
-_SCHEMAS = (chaos.SCHEMA, later.SCHEMA, webhooks.SCHEMA, mailbox.SCHEMA, stripe.SCHEMA)
-_PROVIDERS = (stripe.StripeProvider,)
+_SCHEMAS = (chaos.SCHEMA, later.SCHEMA, webhooks.SCHEMA, mailbox.SCHEMA, stripe.SCHEMA, razorpay.SCHEMA)
+_PROVIDERS = (stripe.StripeProvider, razorpay.RazorpayProvider)
 
 
 class Sandbox:

@@ -16,6 +16,7 @@ class SandboxSettings:
 
     `webhook_targets` and `webhook_secrets` are keyed by provider name. A secret may hold several values separated
     by commas: each signs every delivery, which is what a provider does while a secret is being rolled.
+    `api_keys` are the shop's own, as `id:secret`: they are then checked, while any other test key may still call.
     `smtp_port` 0 picks a free port. Delays are seconds. `settle_after` is how long slow money takes: bank debits,
     pending refunds. `public_url` is how browsers reach the sandbox; a bare host means its `/sandbox`.
     """
@@ -25,6 +26,7 @@ class SandboxSettings:
     smtp_port: int = 0
     webhook_targets: Mapping[str, str] = field(default_factory=dict)
     webhook_secrets: Mapping[str, str] = field(default_factory=dict)
+    api_keys: Mapping[str, str] = field(default_factory=dict)
     public_url: str = "http://127.0.0.1:8000/sandbox"
     webhook_retry_delays: tuple[float, ...] = DEFAULT_RETRY_DELAYS
     webhook_timeout: float = 10.0
