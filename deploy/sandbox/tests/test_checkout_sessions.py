@@ -86,6 +86,7 @@ async def test_sessions_are_listed_newest_first_and_narrowed(world):
         ({"status": "expired"}, [three]),
         ({"status": "open"}, [one]),
         ({"customer_details": {"email": "b@example.com"}}, [two]),
+        ({"customer_details": {"email": {"is": "b"}}}, []),
         ({"created": {"gt": one.created + 100}}, []),
     ):
         assert [found.id for found in (await list_sessions(params)).data] == [session.id for session in wanted], params
@@ -103,6 +104,7 @@ async def test_sessions_are_listed_newest_first_and_narrowed(world):
         ({"cancel_url": "javascript:alert(1)"}, "url_invalid", "cancel_url"),
         ({"cancel_url": "http://[::1/"}, "url_invalid", "cancel_url"),
         ({"line_items": None}, "parameter_missing", "line_items"),
+        ({"line_items": {"lamp": ITEM}}, None, "line_items"),
         ({"line_items": ["lamp"]}, None, "line_items[0]"),
         ({"line_items": [ITEM] * 101}, None, "line_items"),
         ({"line_items": [{"price": "price_1", "quantity": 1}]}, "resource_missing", "line_items[0][price]"),

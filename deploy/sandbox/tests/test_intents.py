@@ -229,7 +229,7 @@ async def test_a_bank_debit_settles_later(world):
 
 async def test_a_method_of_another_type_is_refused(world):
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        await world.paid("pm_usBankAccount_success", payment_method_types=["card"])
+        await world.paid("pm_usBankAccount_success", allowed_payment_method_types=["card"])
     assert caught.value.code == "payment_intent_invalid_parameter"
     with pytest.raises(stripe.InvalidRequestError) as unknown:
         await world.paid("pm_nobody")

@@ -60,13 +60,9 @@ async def test_browsers_of_other_origins_are_welcome(world):
         ({"metadata": {"k": "v" * 501}}, None, "metadata[k]"),
         ({"metadata": {f"k{n}": "v" for n in range(51)}}, None, "metadata"),
         ({"description": {"a": "b"}}, None, "description"),
-        ({"payment_method_types": "card"}, None, "payment_method_types"),
+        ({"payment_method_types": ["card"]}, "payment_method_types_no_longer_supported", "payment_method_types"),
+        ({"allowed_payment_method_types": "card"}, None, "allowed_payment_method_types"),
         ({"off_session": True}, None, "off_session"),
-        (
-            {"automatic_payment_methods": {"enabled": True}, "payment_method_types": ["card"]},
-            "parameters_exclusive",
-            "automatic_payment_methods",
-        ),
         ({"expand": ["colour"]}, None, "expand"),
     ],
 )

@@ -11,15 +11,14 @@ from sandbox.stripe.checkout.sessions import session_of
 from sandbox.stripe.currencies import check_amount, check_currency
 from sandbox.stripe.errors import Answer, ParamsError, unexpected_state
 from sandbox.stripe.methods import from_data, named_method
-from sandbox.stripe.objects import new_intent
-from sandbox.stripe.params import merged_metadata
+from sandbox.stripe.objects import new_intent, offered
+from sandbox.stripe.params import merged_metadata, refuse_method_types
 
 _OPEN: Final = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action", "processing")
 _CHANGEABLE: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
 _COPIED: Final = (
     "capture_method", "customer", "description", "receipt_email", "setup_future_usage", "shipping",
-    "statement_descriptor", "statement_descriptor_suffix", "transfer_group", "payment_method_types",
-    "application_fee_amount", "transfer_data",
+    "statement_descriptor", "statement_descriptor_suffix", "transfer_group", "application_fee_amount", "transfer_data",
 )  # fmt: skip
 _CONFIRMED_WITH: Final = ("capture_method", "receipt_email", "shipping", "setup_future_usage")
 _ALWAYS_CHANGEABLE: Final = frozenset({"description", "metadata", "receipt_email", "shipping", "transfer_group"})
@@ -27,12 +26,9 @@ _ALWAYS_CHANGEABLE: Final = frozenset({"description", "metadata", "receipt_email
 
 def check_create(params: JsonObject) -> None:
     """Validate what a new intent is asked for. Raises `ParamsError`."""
+    refuse_method_types(params)
     params["currency"] = check_currency(params["currency"])
     check_amount(params["amount"], params["currency"])
-    automatic = params.get("automatic_payment_methods") or {}
-    if automatic.get("enabled") == "true" and params.get("payment_method_types"):
-        message = "You may only specify one of these parameters: automatic_payment_methods, payment_method_types."
-        raise ParamsError(message, code="parameters_exclusive", param="automatic_payment_methods")
     if not params.get("confirm") and (params.get("off_session") is not None or params.get("error_on_requires_action")):
         name = "off_session" if params.get("off_session") is not None else "error_on_requires_action"
         raise ParamsError(
@@ -43,6 +39,7 @@ def check_create(params: JsonObject) -> None:
 
 def check_update(params: JsonObject) -> None:
     """Validate an intent's changes as far as they do not depend on it. Raises `ParamsError`."""
+    refuse_method_types(params)
     if params.get("currency") is not None:
         params["currency"] = check_currency(params["currency"])
 
@@ -68,6 +65,7 @@ def update(books: Books, params: JsonObject, intent_id: str) -> Answer:
     if "metadata" in params:
         intent["metadata"] = merged_metadata(intent["metadata"], params["metadata"])
     intent |= {name: params[name] for name in _COPIED if name in params}
+    _narrow(intent, params)
     _choose_method(books, intent, params)
     return Answer(200, books.save(intent))
 
@@ -88,6 +86,7 @@ def confirm(books: Books, params: JsonObject, intent_id: str) -> Answer:
         )
     _check_not_of_session(books, intent, "confirm")
     intent |= {name: params[name] for name in _CONFIRMED_WITH if name in params}
+    _narrow(intent, params)
     _choose_method(books, intent, params)
     return _confirm(books, intent, params)
 
@@ -170,6 +169,12 @@ def _choose_method(books: Books, intent: JsonObject, params: JsonObject) -> None
         )
         raise ParamsError(message, code="payment_intent_invalid_parameter", param="payment_method")
     intent |= {"payment_method": method["id"], "status": "requires_confirmation", "next_action": None}
+
+
+def _narrow(intent: JsonObject, params: JsonObject) -> None:
+    """Offer other payment methods, if the request says which."""
+    if "allowed_payment_method_types" in params or "excluded_payment_method_types" in params:
+        intent["payment_method_types"] = offered(params)
 
 
 def _check_not_of_session(books: Books, intent: JsonObject, deed: str) -> None:

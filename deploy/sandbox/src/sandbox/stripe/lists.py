@@ -87,7 +87,7 @@ def list_sessions(books: Books, params: JsonObject) -> Answer:
             query.also(f"json_extract(body, '$.{name}') = ?", params[name])
     email = (params.get("customer_details") or {}).get("email")
     if email is not None:
-        query.also("json_extract(body, '$.customer_details.email') = ?", email)
+        query.also("json_extract(body, '$.customer_details.email') = ?", str(email))
     return page(books, "checkout.session", params, query)
 
 

@@ -12,18 +12,28 @@ _PASSED_ON: Final = (
     "on_behalf_of", "receipt_email", "setup_future_usage", "shipping", "statement_descriptor",
     "statement_descriptor_suffix", "transfer_data", "transfer_group",
 )  # fmt: skip
+_OURS: Final = ("card", "link", "us_bank_account")
 _NO_ADDRESS: Final = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 _EXPIRY_YEAR: Final = 2034
 
 
-def new_intent(params: JsonObject) -> JsonObject:
-    """A PaymentIntent (docs.stripe.com/api/payment_intents/object).
+def offered(params: JsonObject) -> list[str]:
+    """The account's payment methods as a request narrows them.
 
-    Without `payment_method_types` the account's own methods apply, as if `automatic_payment_methods` were enabled; the
-    account here has cards, Link and bank debits, none of which redirects, so `return_url` stays optional.
+    Follows docs.stripe.com/payments/payment-methods/dynamic-payment-methods.
+    """
+    allowed = params.get("allowed_payment_method_types") or _OURS
+    excluded = params.get("excluded_payment_method_types") or ()
+    return [kind for kind in _OURS if kind in allowed and kind not in excluded]
+
+
+def new_intent(params: JsonObject, types: list[str] | None = None) -> JsonObject:
+    """A PaymentIntent (docs.stripe.com/api/payment_intents/object); `types` are those its Checkout Session offers.
+
+    Unless told otherwise the account's own methods apply, as if `automatic_payment_methods` were enabled; the account
+    here has cards, Link and bank debits, none of which redirects, so `return_url` stays optional.
     """
     intent_id = new_id("pi_3")
-    types = params.get("payment_method_types")
     automatic = params.get("automatic_payment_methods")
     if types is None and automatic is None:
         automatic = {"enabled": "true"}
@@ -51,7 +61,7 @@ def new_intent(params: JsonObject) -> JsonObject:
         "payment_method": None,
         "payment_method_configuration_details": None,
         "payment_method_options": {"card": dict.fromkeys(("installments", "mandate_options", "network"))},
-        "payment_method_types": types or ["card", "link", "us_bank_account"],
+        "payment_method_types": types or offered(params),
         "processing": None,
         "review": None,
         "source": None,

@@ -9,7 +9,7 @@ from sandbox.stripe.books import Books
 from sandbox.stripe.checkout import params as checkout
 from sandbox.stripe.checkout import sessions
 from sandbox.stripe.errors import Answer
-from sandbox.stripe.params import Schema
+from sandbox.stripe.params import Schema, refuse_method_types
 
 Deed = Callable[[Books, JsonObject, str], Answer]
 Check = Callable[[JsonObject], None]
@@ -50,7 +50,7 @@ _OPERATIONS: dict[tuple[str, str], Operation] = {
         "payment_intents.update", schemas.INTENT_UPDATE, intents.update, intents.check_update
     ),
     ("POST", "payment_intents/:id/confirm"): Operation(
-        "payment_intents.confirm", schemas.INTENT_CONFIRM, intents.confirm, public=True
+        "payment_intents.confirm", schemas.INTENT_CONFIRM, intents.confirm, refuse_method_types, public=True
     ),
     ("POST", "payment_intents/:id/cancel"): Operation("payment_intents.cancel", schemas.INTENT_CANCEL, intents.cancel),
     ("POST", "payment_intents/:id/capture"): Operation(

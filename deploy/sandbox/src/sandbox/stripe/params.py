@@ -134,6 +134,16 @@ _READERS = {
 }
 
 
+def refuse_method_types(params: JsonObject) -> None:
+    """Refuse a parameter that ended with version 2026-09-30.endive. Raises `ParamsError`.
+
+    Follows docs.stripe.com/changelog/endive/2026-09-30, on PaymentIntents and on Checkout Sessions.
+    """
+    if "payment_method_types" in params:
+        message = "payment_method_types is no longer supported. Use allowed_payment_method_types instead."
+        raise ParamsError(message, code="payment_method_types_no_longer_supported", param="payment_method_types")
+
+
 def merged_metadata(old: JsonObject, new: JsonObject) -> JsonObject:
     """Metadata after an update: keys are added or replaced, an empty value removes (docs.stripe.com/api/metadata)."""
     if not new:

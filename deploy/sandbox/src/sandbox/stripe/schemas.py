@@ -12,7 +12,7 @@ _DESCRIBING: Final = {
     "amount_details": OBJECT, "application_fee_amount": INTEGER, "customer": TEXT, "customer_account": TEXT,
     "description": TEXT, "excluded_payment_method_types": LIST, "hooks": OBJECT, "metadata": METADATA,
     "payment_details": OBJECT, "payment_method": TEXT, "payment_method_configuration": TEXT,
-    "payment_method_data": OBJECT, "payment_method_options": OBJECT, "payment_method_types": LIST,
+    "payment_method_data": OBJECT, "payment_method_options": OBJECT, "payment_method_types": ANY,
     "allowed_payment_method_types": LIST, "receipt_email": TEXT, "setup_future_usage": _FUTURE_USAGE,
     "shipping": OBJECT, "statement_descriptor": TEXT, "statement_descriptor_suffix": TEXT,
     "transfer_data": OBJECT, "transfer_group": TEXT,
@@ -34,7 +34,7 @@ INTENT_UPDATE: Final = {
 INTENT_CONFIRM: Final = {
     "amount_details": OBJECT, "capture_method": _CAPTURE_METHOD, "client_secret": TEXT, "payment_method": TEXT,
     "excluded_payment_method_types": LIST, "hooks": OBJECT, "payment_details": OBJECT, "payment_method_data": OBJECT,
-    "payment_method_options": OBJECT, "payment_method_types": LIST, "allowed_payment_method_types": LIST,
+    "payment_method_options": OBJECT, "payment_method_types": ANY, "allowed_payment_method_types": LIST,
     "receipt_email": TEXT, "setup_future_usage": _FUTURE_USAGE, "shipping": OBJECT, **_CONFIRMING, **_EXPAND,
 }  # fmt: skip
 INTENT_CAPTURE: Final = {

@@ -6,8 +6,8 @@ from sandbox.provider import JsonObject
 from sandbox.store import new_id
 from sandbox.stripe.books import now
 from sandbox.stripe.checkout.params import LONGEST_LIFE
+from sandbox.stripe.objects import offered
 
-_OURS: Final = ("card", "link", "us_bank_account")
 _PASSED_ON: Final = (
     "allowed_payment_method_types", "billing_address_collection", "cancel_url", "client_reference_id",
     "consent_collection", "customer", "customer_email", "excluded_payment_method_types", "integration_identifier",
@@ -59,7 +59,7 @@ def new_session(params: JsonObject, page: str) -> JsonObject:
         "mode": "payment",
         "payment_method_collection": "if_required",
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": _types(params),
+        "payment_method_types": offered(params),
         "payment_status": "unpaid" if total else "no_payment_required",
         "phone_number_collection": {"enabled": False},
         "shipping_options": [],
@@ -69,13 +69,6 @@ def new_session(params: JsonObject, page: str) -> JsonObject:
         "url": f"{page}/{session_id}",
     }
     return session | dict.fromkeys(_NULL) | {name: params.get(name) for name in _PASSED_ON}
-
-
-def _types(params: JsonObject) -> list[str]:
-    """docs.stripe.com/payments/payment-methods/dynamic-payment-methods: the account's own, narrowed."""
-    allowed = params.get("allowed_payment_method_types") or _OURS
-    excluded = params.get("excluded_payment_method_types") or ()
-    return [kind for kind in _OURS if kind in allowed and kind not in excluded]
 
 
 def _customer(email: str | None) -> JsonObject | None:

@@ -8,7 +8,19 @@ from sandbox.provider import JsonObject
 from sandbox.stripe.books import now
 from sandbox.stripe.currencies import LARGEST, check_amount, check_currency, show, smallest
 from sandbox.stripe.errors import ParamsError
-from sandbox.stripe.params import ANY, INTEGER, LIST, METADATA, OBJECT, TEXT, Field, Kind, Schema, read
+from sandbox.stripe.params import (
+    ANY,
+    INTEGER,
+    LIST,
+    METADATA,
+    OBJECT,
+    TEXT,
+    Field,
+    Kind,
+    Schema,
+    read,
+    refuse_method_types,
+)
 
 SHORTEST_LIFE: Final = 30 * 60
 LONGEST_LIFE: Final = 24 * 3600
@@ -24,7 +36,7 @@ CREATE: Final[Schema] = {
     "cancel_url": TEXT, "client_reference_id": TEXT, "consent_collection": OBJECT, "currency": TEXT,
     "custom_text": OBJECT, "customer": TEXT, "customer_creation": Field(Kind.TEXT, ("always", "if_required")),
     "customer_email": TEXT, "excluded_payment_method_types": LIST, "expand": LIST, "expires_at": INTEGER,
-    "integration_identifier": TEXT, "line_items": OBJECT, "locale": TEXT, "metadata": METADATA,
+    "integration_identifier": TEXT, "line_items": LIST, "locale": TEXT, "metadata": METADATA,
     "mode": Field(Kind.TEXT, ("payment", "setup", "subscription"), required=True),
     "origin_context": Field(Kind.TEXT, ("mobile_app", "web")), "payment_intent_data": OBJECT,
     "payment_method_configuration": TEXT, "payment_method_options": OBJECT, "payment_method_types": ANY,
@@ -81,10 +93,7 @@ def _check_kind(params: JsonObject) -> None:
         raise ParamsError(f"The sandbox has no sessions in {params['mode']} mode.", param="mode")
     if params.get("ui_mode") not in {None, "hosted_page"}:
         raise ParamsError(f"The sandbox has no sessions of ui_mode {params['ui_mode']}.", param="ui_mode")
-    if "payment_method_types" in params:
-        # docs.stripe.com/changelog/endive/2026-09-30/remove-payment-method-types-checkout-sessions
-        message = "payment_method_types can no longer be passed. Use allowed_payment_method_types instead."
-        raise ParamsError(message, code="payment_method_types_no_longer_supported", param="payment_method_types")
+    refuse_method_types(params)
     if params.get("customer") is not None and params.get("customer_email") is not None:
         message = "You may only specify one of these parameters: customer, customer_email."
         raise ParamsError(message, code="parameters_exclusive", param="customer")
@@ -122,13 +131,13 @@ def _check_expiry(moment: int | None) -> None:
     raise ParamsError(f"The `expires_at` timestamp must be {bound} from Checkout Session creation.", param="expires_at")
 
 
-def _items(given: JsonObject | None) -> list[JsonObject]:
+def _items(given: list[object] | None) -> list[JsonObject]:
     if not given:
         message = "The `line_items` parameter is required in payment mode."
         raise ParamsError(message, code="parameter_missing", param="line_items")
     if len(given) > _MOST_ITEMS:
         raise ParamsError(f"A session can have at most {_MOST_ITEMS} line items.", param="line_items")
-    return [_item(f"line_items[{place}]", item) for place, item in given.items()]
+    return [_item(f"line_items[{place}]", item) for place, item in enumerate(given)]
 
 
 def _item(place: str, given: object) -> JsonObject:

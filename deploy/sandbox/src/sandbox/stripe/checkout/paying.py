@@ -107,9 +107,8 @@ def _intent(books: Books, session: JsonObject) -> JsonObject:
         "amount": session["amount_total"],
         "currency": session["currency"],
         "customer": session["customer"],
-        "payment_method_types": session["payment_method_types"],
     }
-    intent = books.add(new_intent(given | wanted))
+    intent = books.add(new_intent(given | wanted, session["payment_method_types"]))
     books.tell("payment_intent.created", intent)
     return intent
 
