@@ -9,6 +9,8 @@ from souk.home import Home
 
 ADMIN_EMAIL = "admin@souk.test"
 _SANDBOX_KEY = "sk_test_souk_sandbox"
+_RAZORPAY_KEY = "rzp_test_souk_sandbox"
+_WEBHOOK_SECRETS = {"stripe": "STRIPE_WEBHOOK_SECRET", "razorpay": "RAZORPAY_WEBHOOK_SECRET"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +33,15 @@ class Addresses:
         """Where the sandbox is."""
         return f"http://127.0.0.1:{self.sandbox_port}/sandbox"
 
-    @property
-    def stripe_webhook(self) -> str:
-        """Where the sandbox delivers Stripe's webhooks."""
-        return f"{self.public}/api/v1/payments/webhooks/stripe"
-
 
 def uses_sandbox(given: Mapping[str, str]) -> bool:
     """Say whether Stripe is the sandbox: no key of its own and no other implementation named."""
     return not given.get("STRIPE_SECRET_KEY") and not given.get("STRIPE_API_BASE")
+
+
+def uses_razorpay_sandbox(given: Mapping[str, str]) -> bool:
+    """Say whether Razorpay is the sandbox, by the same rule."""
+    return not given.get("RAZORPAY_KEY_ID") and not given.get("RAZORPAY_API_BASE")
 
 
 def redeliveries(given: Mapping[str, str]) -> tuple[float, ...]:
@@ -56,14 +58,27 @@ def admin_of(home: Home, given: Mapping[str, str]) -> tuple[str, str]:
     return given.get("ADMIN_EMAIL") or ADMIN_EMAIL, given.get("ADMIN_PASSWORD") or home.secrets()["ADMIN_PASSWORD"]
 
 
-def webhook_secret(given: Mapping[str, str], home: Home) -> str:
-    """Return the secret Stripe's webhooks are signed with."""
-    return given.get("STRIPE_WEBHOOK_SECRET") or str(home.secrets()["STRIPE_WEBHOOK_SECRET"])
+def webhook_targets(port: int) -> dict[str, str]:
+    """Return where the sandbox delivers each provider's webhooks, in a system at this port."""
+    return {name: f"http://127.0.0.1:{port}/api/v1/payments/webhooks/{name}" for name in _WEBHOOK_SECRETS}
+
+
+def webhook_secrets(given: Mapping[str, str], home: Home) -> dict[str, str]:
+    """Return the secret each provider's webhooks are signed with."""
+    kept = home.secrets()
+    return {provider: given.get(name) or str(kept[name]) for provider, name in _WEBHOOK_SECRETS.items()}
+
+
+def sandbox_keys(given: Mapping[str, str], home: Home) -> dict[str, str]:
+    """Return the key pairs, as `id:secret`, the sandbox is to know; real ones are none of its business."""
+    if not uses_razorpay_sandbox(given):
+        return {}
+    return {"razorpay": f"{_RAZORPAY_KEY}:{given.get('RAZORPAY_KEY_SECRET') or home.secrets()['RAZORPAY_KEY_SECRET']}"}
 
 
 def environment(service: str, given: Mapping[str, str], home: Home, where: Addresses) -> dict[str, str]:
     """Return everything a service reads; whatever the user has set wins."""
-    kept = home.secrets()
+    kept, signing = home.secrets(), webhook_secrets(given, home)
     own = {
         "PORT": str(where.port),
         "PUBLIC_URL": where.public,
@@ -73,7 +88,8 @@ def environment(service: str, given: Mapping[str, str], home: Home, where: Addre
         f"DATABASE_URL_{service.upper()}": where.database_url(f"souk_{service}"),
         "ADMIN_EMAIL": ADMIN_EMAIL,
         "ADMIN_PASSWORD": kept["ADMIN_PASSWORD"],
-        "STRIPE_WEBHOOK_SECRET": webhook_secret(given, home),
+        "STRIPE_WEBHOOK_SECRET": signing["stripe"],
+        "RAZORPAY_WEBHOOK_SECRET": signing["razorpay"],
         "SEAL_PRIVATE_KEY": json.dumps(kept["SEAL_PRIVATE_KEYS"][service]),
         "SEAL_PUBLIC_KEYS": json.dumps(kept["SEAL_PUBLIC_KEYS"]),
         "SMTP_HOST": "127.0.0.1",
@@ -86,6 +102,10 @@ def environment(service: str, given: Mapping[str, str], home: Home, where: Addre
         own |= {"STRIPE_SECRET_KEY": _SANDBOX_KEY, "STRIPE_API_BASE": f"{where.sandbox}/stripe"}
     elif not given.get("STRIPE_SECRET_KEY"):
         own["STRIPE_SECRET_KEY"] = _SANDBOX_KEY
+    if not given.get("RAZORPAY_KEY_ID"):
+        own |= {"RAZORPAY_KEY_ID": _RAZORPAY_KEY, "RAZORPAY_KEY_SECRET": kept["RAZORPAY_KEY_SECRET"]}
+    if uses_razorpay_sandbox(given):
+        own["RAZORPAY_API_BASE"] = f"{where.sandbox}/razorpay"
     if given.get("SMTP_HOST"):
         own = {name: value for name, value in own.items() if not name.startswith("SMTP_")}
     return own | {name: value for name, value in given.items() if value.strip()}

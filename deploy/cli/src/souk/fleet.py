@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from common.broker import apply_topology
 from souk.databases import prepare
-from souk.environment import Addresses, environment, redeliveries, webhook_secret
+from souk.environment import Addresses, environment, redeliveries, sandbox_keys, webhook_secrets, webhook_targets
 from souk.home import SERVICES, Home
 from souk.machines.errors import MachineError
 from souk.machines.ports import free_port
@@ -72,11 +72,15 @@ class Fleet:
 
     def start_sandbox(self) -> None:
         """Start the sandbox, or start it again: it remembers."""
-        secret = webhook_secret(self._given, self.home)
+        told = {
+            "--webhook": webhook_targets(self.port),
+            "--secret": webhook_secrets(self._given, self.home),
+            "--key": sandbox_keys(self._given, self.home),
+        }
         command = [
             *(sys.executable, "-m", "sandbox", "--port", str(self.sandbox_port), "--state", str(self.home.sandbox)),
             *("--smtp-port", str(self.smtp_port), "--public-url", self.where.sandbox),
-            *("--webhook", f"stripe={self.where.stripe_webhook}", "--secret", f"stripe={secret}"),
+            *(f"{option}={name}={value}" for option, values in told.items() for name, value in values.items()),
             *("--retry-delays", ",".join(map(str, redeliveries(self._given)))),
         ]
         ready = f"{self.where.sandbox}/truth"

@@ -3,10 +3,10 @@
 import json
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from common.sealed import new_key_pair
 
@@ -46,15 +46,16 @@ class Home:
         return self.path / "logs"
 
     def secrets(self) -> dict[str, Any]:
-        """Return the secrets of this system, made at the first call and kept: passwords and keys, by name."""
+        """Return the secrets of this system by name, each made when it is first missed, and kept."""
         file = self.path / "secrets.json"
-        if not file.exists():
-            made = json.dumps(_new_secrets(SERVICES), indent=1)
+        found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else _new_pairs(SERVICES)
+        missing = {name: make() for name, make in _WORDS.items() if name not in found}
+        if missing:
+            found |= missing
             draft = file.with_suffix(".draft")
             draft.touch(mode=0o600)
-            draft.write_text(made)
+            draft.write_text(json.dumps(found, indent=1))
             draft.rename(file)
-        found: dict[str, Any] = json.loads(file.read_text())
         return found
 
     def erase(self) -> None:
@@ -65,11 +66,17 @@ class Home:
             file.unlink()
 
 
-def _new_secrets(services: Sequence[str]) -> dict[str, Any]:
+_WORDS: Final[dict[str, Callable[[], str]]] = {
+    "ADMIN_PASSWORD": lambda: secrets.token_urlsafe(12),
+    "STRIPE_WEBHOOK_SECRET": lambda: f"whsec_{secrets.token_hex(24)}",
+    "RAZORPAY_KEY_SECRET": lambda: secrets.token_hex(12),
+    "RAZORPAY_WEBHOOK_SECRET": lambda: secrets.token_hex(24),
+}
+
+
+def _new_pairs(services: Sequence[str]) -> dict[str, Any]:
     pairs = {service: new_key_pair(service) for service in services}
     return {
-        "ADMIN_PASSWORD": secrets.token_urlsafe(12),
-        "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(24)}",
         "SEAL_PRIVATE_KEYS": {service: json.loads(private) for service, (private, _) in pairs.items()},
         "SEAL_PUBLIC_KEYS": {service: json.loads(public) for service, (_, public) in pairs.items()},
     }

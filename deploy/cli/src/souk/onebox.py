@@ -15,7 +15,15 @@ from common.service import Service
 from sandbox.main import Sandbox, SandboxSettings
 from souk.client import Client
 from souk.databases import prepare_databases
-from souk.environment import Addresses, admin_of, environment, redeliveries, webhook_secret
+from souk.environment import (
+    Addresses,
+    admin_of,
+    environment,
+    redeliveries,
+    sandbox_keys,
+    webhook_secrets,
+    webhook_targets,
+)
 from souk.gateway import Dispatcher, Gate
 from souk.home import SERVICES, Home
 from souk.machines.postgres import PostgresServer
@@ -70,12 +78,12 @@ def _build(home: Home, given: Mapping[str, str], where: Addresses) -> list[Servi
 
 @asynccontextmanager
 async def _sandbox(home: Home, given: Mapping[str, str], port: int) -> AsyncIterator[Sandbox]:
-    target = f"http://127.0.0.1:{port}/api/v1/payments/webhooks/stripe"
     sandbox = Sandbox(
         SandboxSettings(
             state_file=home.sandbox,
-            webhook_targets={"stripe": target},
-            webhook_secrets={"stripe": webhook_secret(given, home)},
+            webhook_targets=webhook_targets(port),
+            webhook_secrets=webhook_secrets(given, home),
+            api_keys=sandbox_keys(given, home),
             webhook_retry_delays=redeliveries(given),
             public_url=f"http://127.0.0.1:{port}",
         )

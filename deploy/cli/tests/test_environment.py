@@ -1,0 +1,62 @@
+"""What a local system's services and its sandbox are told about the providers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from souk.environment import Addresses, environment, sandbox_keys, webhook_secrets, webhook_targets
+from souk.home import Home
+
+WHERE = Addresses(8000, str, sandbox_port=9000, smtp_port=25)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home").open()
+
+
+def told(given: dict[str, str], home: Home) -> dict[str, str]:
+    names = ("KEY_ID", "KEY_SECRET", "WEBHOOK_SECRET", "API_BASE")
+    return {name: environment("payments", given, home, WHERE).get(f"RAZORPAY_{name}", "") for name in names}
+
+
+def test_without_a_word_from_the_user_razorpay_is_the_sandbox(home: Home) -> None:
+    payments, kept = told({}, home), home.secrets()
+    assert payments["API_BASE"] == "http://127.0.0.1:9000/sandbox/razorpay"
+    assert payments["WEBHOOK_SECRET"] == webhook_secrets({}, home)["razorpay"] == kept["RAZORPAY_WEBHOOK_SECRET"]
+    assert sandbox_keys({}, home) == {"razorpay": f"{payments['KEY_ID']}:{payments['KEY_SECRET']}"}
+    assert webhook_targets(8000)["razorpay"] == "http://127.0.0.1:8000/api/v1/payments/webhooks/razorpay"
+
+
+def test_a_webhook_secret_alone_keeps_the_sandbox_which_signs_with_it(home: Home) -> None:
+    given = {"RAZORPAY_WEBHOOK_SECRET": "mine"}
+    payments = told(given, home)
+    assert payments["API_BASE"]
+    assert payments["WEBHOOK_SECRET"] == webhook_secrets(given, home)["razorpay"] == "mine"
+
+
+def test_a_key_of_the_users_own_means_the_real_razorpay_and_stays_unknown_to_the_sandbox(home: Home) -> None:
+    given = {"RAZORPAY_KEY_ID": "rzp_test_mine", "RAZORPAY_KEY_SECRET": "secret"}
+    payments = told(given, home)
+    assert (payments["KEY_ID"], payments["KEY_SECRET"], payments["API_BASE"]) == ("rzp_test_mine", "secret", "")
+    assert sandbox_keys(given, home) == {}
+
+
+def test_another_implementation_is_called_with_the_sandboxs_key(home: Home) -> None:
+    payments = told({"RAZORPAY_API_BASE": "http://other"}, home)
+    assert (payments["API_BASE"], payments["KEY_ID"]) == ("http://other", "rzp_test_souk_sandbox")
+
+
+def test_a_home_of_earlier_days_gets_the_secrets_it_lacks_and_keeps_the_others(home: Home) -> None:
+    kept = home.secrets()
+    old = {name: value for name, value in kept.items() if not name.startswith("RAZORPAY")}
+    file = home.path / "secrets.json"
+    file.write_text(json.dumps(old))
+    found = home.secrets()
+    assert {name: found[name] for name in old} == old
+    assert found.keys() == kept.keys()
+    assert home.secrets() == found
+    assert file.stat().st_mode & 0o077 == 0
