@@ -107,6 +107,11 @@ def to_razorpay(money: Money) -> int:
     return money.amount
 
 
+def from_razorpay(amount: int, currency: str) -> Money:
+    """Return what Razorpay's integer and currency mean in ISO minor units: they are the same."""
+    return Money(amount, currency.upper())
+
+
 CHARGES: Final = {"stripe": to_stripe, "razorpay": to_razorpay}
 
 

@@ -23,7 +23,7 @@ def _listed(value: object) -> object:
 
 
 def _page(value: str) -> str:
-    """Return an address to lead a browser to: an origin in plain letters and a path, which no reader takes for another."""
+    """Return an address to lead a browser to: an origin and a path that every reader reads alike."""
     match = _PAGE.fullmatch(value)
     if not match or not _is_host(match[1]) or int(match[2] or 0) > _MOST_PORTS:
         raise ValueError(

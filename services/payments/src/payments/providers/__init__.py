@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypedDict
 from uuid import UUID
 
 from common.money import Money
@@ -20,17 +20,29 @@ class PaymentTerms:
     attempt: int
     flow: str
     money: Money
+    expires_at: datetime
+    return_url: str
+    name: str | None
     email: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundTerms:
-    """What a refund is made for; no amount means all that is left."""
+    """What a refund is made for: `capture_ref` is the money that came; no amount means all of it that is left."""
 
     refund_id: UUID
     order_id: UUID
-    payment_ref: str
+    capture_ref: str
     money: Money | None
+
+
+class RazorpayCheckout(TypedDict):
+    """What Razorpay's browser checkout needs; `amount` in Razorpay's own units."""
+
+    order_id: str
+    key_id: str
+    amount: int
+    currency: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +52,7 @@ class Opened:
     ref: str
     client_secret: str | None = None
     checkout_url: str | None = None
+    razorpay: RazorpayCheckout | None = None
     facts: tuple[ProviderFact, ...] = ()
 
 
@@ -93,15 +106,15 @@ class Provider(Protocol):
         ...
 
     async def close(self, ref: str) -> Sequence[ProviderFact]:
-        """Close a payment unless money moves already, and return what came of it."""
+        """Close a payment unless money moves already; return what came of it: `left_open` where it cannot be closed."""
         ...
 
     async def refund(self, request: str, key: str) -> ProviderFact:
         """Give money back: once per key, however often it is called."""
         ...
 
-    async def find_refund(self, refund_id: UUID, payment_ref: str) -> ProviderFact | None:
-        """Look for a refund of a payment, by our id."""
+    async def find_refund(self, refund_id: UUID, capture_ref: str) -> ProviderFact | None:
+        """Look for a refund of a capture, by our id."""
         ...
 
     async def fetch_refund(self, ref: str) -> ProviderFact:
@@ -109,7 +122,7 @@ class Provider(Protocol):
         ...
 
     def events_since(self, since: datetime) -> AsyncIterator[Sequence[Notice]]:
-        """Yield the provider's own list of events, page by page, newest first."""
+        """Yield what the provider lists of what has happened since, page by page, each as a webhook would tell it."""
         ...
 
     def verify(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice:
@@ -118,6 +131,10 @@ class Provider(Protocol):
 
     def parse(self, body: bytes) -> Content:
         """Return what a genuine event says; raises Unreadable."""
+        ...
+
+    def handed_back(self, fields: Mapping[str, str]) -> str:
+        """Return which payment (by the provider's id) a browser was handed back for; raises SignatureInvalid."""
         ...
 
     async def disconnect(self) -> None:

@@ -1,19 +1,16 @@
 """The providers that have credentials: the others are off."""
 
-from payments.providers import Provider
-from payments.providers.stripe import Stripe, StripeAccess
+from payments.providers import Provider, razorpay, stripe
 from payments.settings import PaymentsSettings
+
+# A further provider is a file of its own and a line here.
+_PROVIDERS = (
+    stripe.configured,
+    razorpay.configured,
+)
 
 
 def configured(settings: PaymentsSettings) -> dict[str, Provider]:
     """Return the adapters of the providers that are on, by name."""
-    providers: dict[str, Provider] = {}
-    if settings.stripe_key:
-        access = StripeAccess(
-            key=settings.stripe_key.get_secret_value(),
-            secrets=settings.stripe_webhook_secrets,
-            api_base=settings.stripe_api_base,
-            timeout=settings.provider_timeout.total_seconds(),
-        )
-        providers["stripe"] = Stripe(access)
-    return providers
+    made: list[Provider | None] = [make(settings) for make in _PROVIDERS]
+    return {provider.name: provider for provider in made if provider is not None}
