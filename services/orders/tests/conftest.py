@@ -1,5 +1,6 @@
 """Orders on its own, and the words to drive it: a shop with products, a buyer, and the facts of the other services."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -103,17 +104,52 @@ class Shop:
         }
         return PaymentSucceeded.model_validate({**fields, **changes})
 
-    def given_back(self, order: Json, refund_id: UUID | None = None) -> RefundSucceeded:
+    def of(self, order: Json, attempt: int = 1) -> Json:
+        """Return what every fact of a payment attempt names."""
+        return {"payment_id": payment_id(order, attempt), "order_id": UUID(order["id"]), "attempt": attempt}
+
+    def payment_id(self, order: Json, attempt: int = 1) -> UUID:
+        """Return the payment that belongs to an attempt."""
+        return payment_id(order, attempt)
+
+    def opened_at_razorpay(self, order: Json, attempt: int) -> PaymentOpened:
+        """Payments has opened an attempt at Razorpay."""
+        block = {"order_id": f"order_{attempt}", "key_id": "rzp_test_1", "amount": 2599, "currency": "USD"}
+        way = {"provider": "razorpay", "flow": "checkout", "provider_ref": block["order_id"], "client_secret": None}
+        return self.opened(order, **self.of(order, attempt), **way, razorpay=block)
+
+    async def awaiting(self, *items: tuple[UUID, int]) -> Json:
+        """Return an order whose first attempt is open."""
+        order = await self.place(*items)
+        await self.reserve(order)
+        await self.one.hear(self.opened(order))
+        return order
+
+    async def until_told(self, wire: str, count: int) -> None:
+        """Wait until the service has said this so often."""
+        while len(await self.one.told(wire)) < count:
+            await asyncio.sleep(0.02)
+
+    async def ask(self, order: Json, what: str, body: Json | None = None, **asked: Any) -> Any:
+        """Post to one of an order's routes and return the response: its buyer, unless other `headers` are given."""
+        headers = {"Idempotency-Key": asked.get("key") or str(uuid4()), "Prefer": f"wait={asked.get('wait', 0)}"}
+        headers |= asked.get("headers") or bearer(self.buyer)
+        return await self.one.client.post(f"/orders/{order['id']}/{what}", json=body, headers=headers)
+
+    async def pay(self, order: Json, way: Json, **asked: Any) -> Any:
+        """Try to pay again and return the response."""
+        return await self.ask(order, "pay", way, **asked)
+
+    def given_back(self, order: Json, refund_id: UUID | None = None, **changes: object) -> RefundSucceeded:
         """The order's money went back."""
-        return RefundSucceeded.model_validate(
-            {
-                "refund_id": refund_id or uuid4(),
-                "payment_id": payment_id(order),
-                "order_id": order["id"],
-                "amount": order["total"],
-                "reason": "out_of_stock",
-            }
-        )
+        fields: Json = {
+            "refund_id": refund_id or uuid4(),
+            "payment_id": payment_id(order),
+            "order_id": order["id"],
+            "amount": order["total"],
+            "reason": "out_of_stock",
+        }
+        return RefundSucceeded.model_validate({**fields, **changes})
 
     def granted(self, order: Json, line: int = 0) -> DeliveryGranted:
         """Catalog lets the buyer download a line."""
@@ -146,9 +182,9 @@ class Shop:
         return shown["status"], shown["payment_status"]
 
 
-def payment_id(order: Json) -> UUID:
-    """Return the payment that belongs to an order in these tests."""
-    return UUID(int=UUID(order["id"]).int ^ 1)
+def payment_id(order: Json, attempt: int = 1) -> UUID:
+    """Return the payment that belongs to an order's attempt in these tests."""
+    return UUID(int=UUID(order["id"]).int ^ attempt)
 
 
 @pytest_asyncio.fixture

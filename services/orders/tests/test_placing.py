@@ -97,9 +97,14 @@ async def test_an_amount_no_provider_can_charge_is_refused(shop: Shop, amount: i
 
 
 async def test_a_way_to_pay_that_is_not_offered_is_refused(shop: Shop) -> None:
-    body = shop.wish((await shop.product(), 1), payment={"provider": "razorpay", "flow": "checkout"})
+    body = shop.wish((await shop.product(), 1), payment={"provider": "razorpay", "flow": "intent"})
     answer = await shop.post(body)
     assert (answer.status_code, answer.json()["code"]) == (422, "provider_not_configured")
+    shop.one.service.app.state.settings = shop.one.service.settings.model_copy(
+        update={"payment_methods": "razorpay:checkout"}
+    )
+    body["payment"]["provider"] = "stripe"
+    assert (await shop.post(body)).json()["code"] == "provider_not_configured"
 
 
 async def test_a_hundred_requests_with_one_key_make_one_order(shop: Shop) -> None:

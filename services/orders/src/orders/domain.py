@@ -1,9 +1,10 @@
 """What is true of orders without any machine: states, allowed moves, numbers and sums."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Self
 from uuid import UUID
 
 from common.money import Money
@@ -33,12 +34,22 @@ class PaymentStatus(StrEnum):
     PROCESSING = "processing"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    PARTIALLY_REFUNDED = "partially_refunded"
     REFUNDED = "refunded"
 
 
+class RefundState(StrEnum):
+    """Where one refund of an order stands."""
+
+    ASKED = "asked"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
 MOVES: Final[dict[Status, frozenset[Status]]] = {
-    Status.PENDING: frozenset({Status.AWAITING_PAYMENT, Status.PAID, Status.REJECTED, Status.EXPIRED}),
-    Status.AWAITING_PAYMENT: frozenset({Status.PAID, Status.CLOSING, Status.CANCELLED}),
+    Status.PENDING: frozenset({Status.AWAITING_PAYMENT, Status.PAID, Status.REJECTED, Status.EXPIRED})
+    | {Status.CANCELLED},
+    Status.AWAITING_PAYMENT: frozenset({Status.PAID, Status.CLOSING, Status.CANCELLED, Status.EXPIRED}),
     Status.CLOSING: frozenset({Status.PAID, Status.EXPIRED, Status.CANCELLED}),
     Status.PAID: frozenset({Status.FULFILLED, Status.REFUNDED}),
     Status.FULFILLED: frozenset({Status.REFUNDED}),
@@ -47,7 +58,115 @@ MOVES: Final[dict[Status, frozenset[Status]]] = {
     Status.CANCELLED: frozenset(),
     Status.REFUNDED: frozenset(),
 }
+REFUND_MOVES: Final[dict[RefundState | None, frozenset[RefundState]]] = {
+    None: frozenset(RefundState),
+    RefundState.ASKED: frozenset({RefundState.SUCCEEDED, RefundState.FAILED}),
+    RefundState.SUCCEEDED: frozenset({RefundState.FAILED}),  # the one backward move: the buyer's bank sent it back
+    RefundState.FAILED: frozenset(),
+}
+# How long an order waits for its payment to be closed, and how long while the buyer's bank is at work.
+CLOSES_WITHIN: Final = timedelta(minutes=15)
+BANKS_PATIENCE: Final = timedelta(days=7)
 PAYABLE: Final = frozenset(status for status, moves in MOVES.items() if Status.PAID in moves)
+
+
+class AttemptState(StrEnum):
+    """Where an attempt stands, as far as orders has heard."""
+
+    INTENDED = "intended"
+    OPEN = "open"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    MISMATCHED = "mismatched"
+
+
+ENDED: Final = frozenset({AttemptState.FAILED, AttemptState.CANCELLED, AttemptState.MISMATCHED})
+# Facts come in any order: an attempt never goes back, but from processing to open when a bank has said no.
+_FORWARD: Final = ENDED | {AttemptState.PROCESSING, AttemptState.SUCCEEDED}
+ATTEMPT_MOVES: Final[dict[AttemptState, frozenset[AttemptState]]] = {
+    AttemptState.INTENDED: _FORWARD | {AttemptState.OPEN},
+    AttemptState.OPEN: _FORWARD,
+    AttemptState.PROCESSING: ENDED | {AttemptState.OPEN, AttemptState.SUCCEEDED},
+    **dict.fromkeys(ENDED, frozenset({AttemptState.SUCCEEDED})),  # money is never overlooked, however late
+    AttemptState.SUCCEEDED: frozenset(),
+}
+_MONEY: Final = {
+    AttemptState.INTENDED: PaymentStatus.PENDING,
+    AttemptState.OPEN: PaymentStatus.PENDING,
+    AttemptState.PROCESSING: PaymentStatus.PROCESSING,
+    AttemptState.SUCCEEDED: PaymentStatus.SUCCEEDED,
+    **dict.fromkeys(ENDED, PaymentStatus.FAILED),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt: how it is paid, what its buyer needs for that, and whether its last try was declined."""
+
+    number: int
+    provider: str
+    flow: str
+    state: AttemptState = AttemptState.INTENDED
+    payment_id: UUID | None = None
+    declined: bool = False
+    client_secret: str | None = None
+    checkout_url: str | None = None
+    razorpay: dict[str, Any] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether no money is expected of it any more."""
+        return self.state in ENDED
+
+    @property
+    def under_way(self) -> bool:
+        """Whether money is on its way by it, or here."""
+        return self.state in {AttemptState.PROCESSING, AttemptState.SUCCEEDED}
+
+    @property
+    def money(self) -> PaymentStatus:
+        """Where the order's money stands if this attempt counts."""
+        if self.declined and self.state in {AttemptState.INTENDED, AttemptState.OPEN}:
+            return PaymentStatus.FAILED
+        return _MONEY[self.state]
+
+    def may(self, wanted: AttemptState) -> bool:
+        """Say whether a fact may bring it there; what may not is late or repeated."""
+        return wanted in ATTEMPT_MOVES[self.state]
+
+    def move(self, wanted: AttemptState, payment_id: UUID) -> Self:
+        """Return the attempt there; as it is, where that fact is late or repeated."""
+        return replace(self, state=wanted, payment_id=payment_id) if self.may(wanted) else self
+
+    def decline(self, payment_id: UUID) -> Self:
+        """Return the attempt after a declined try: open for the next one."""
+        if self.ended or self.state == AttemptState.SUCCEEDED:
+            return self
+        state = AttemptState.OPEN if self.state == AttemptState.PROCESSING else self.state
+        return replace(self, state=state, declined=True, payment_id=payment_id)
+
+    def kept(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {**asdict(self), "payment_id": self.payment_id and str(self.payment_id)}
+
+    @classmethod
+    def read(cls, kept: dict[str, Any]) -> Self:
+        """Return it from JSON."""
+        payment_id = kept["payment_id"] and UUID(kept["payment_id"])
+        return cls(**{**kept, "state": AttemptState(kept["state"]), "payment_id": payment_id})
+
+
+def current_of(attempts: Collection[Attempt]) -> Attempt:
+    """Return the attempt that counts: the one with money, else one whose money is on its way, else the newest alive.
+
+    When all have ended it is the newest. It depends on what is known of them, not on the order in which it was learned.
+    """
+    return max(attempts, key=lambda each: (_WEIGHTS.get(each.state, 1), each.number))
+
+
+_WEIGHTS: Final = {AttemptState.SUCCEEDED: 3, AttemptState.PROCESSING: 2, **dict.fromkeys(ENDED, 0)}
 
 
 def may_move(current: Status, wanted: Status) -> bool:

@@ -1,5 +1,7 @@
 """The ways an order request can fail."""
 
+from typing import ClassVar
+
 from common.errors import Conflict, Invalid, NotFound
 
 
@@ -33,6 +35,28 @@ class AmountNotChargeable(Invalid):
 
 class ProviderNotConfigured(Invalid):
     """This way to pay is not available in this shop."""
+
+
+class OrderNotPayable(Conflict):
+    """The order cannot be paid now; `status` says why."""
+
+
+class PaymentInProgress(Conflict):
+    """Money for this order is on its way or here: wait for what comes of it."""
+
+
+class PaymentBeingOpened(Conflict):
+    """Another attempt to pay this order is just being opened: use that one, or try again shortly."""
+
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+class RefundInProgress(Conflict):
+    """The order's money is already on its way back."""
+
+
+class NothingToRefund(Conflict):
+    """The order holds no money that could go back."""
 
 
 class TooManyOpenOrders(Conflict):

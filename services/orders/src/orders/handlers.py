@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from common.contracts.auth import UserRegistered, UserUpdated
 from common.contracts.catalog import (
     DeliveryGranted,
     ProductArchived,
@@ -19,11 +20,12 @@ from common.contracts.payments import (
     PaymentOpened,
     PaymentProcessing,
     PaymentSucceeded,
+    RefundFailed,
     RefundSucceeded,
 )
 from common.errors import NotYet
 from common.inbox import EventRouter
-from orders.actions import ending, paying, products
+from orders.actions import attempts, customers, ending, paying, products, refunding
 
 events = EventRouter("orders")
 
@@ -63,19 +65,19 @@ async def refuse_for_stock(event: StockRejected, session: AsyncSession) -> None:
 @events.on(PaymentOpened)
 async def note_opened(event: PaymentOpened, session: AsyncSession) -> None:
     """The buyer's client gets what it needs to pay."""
-    await paying.note_opened(session, event)
+    await attempts.note_opened(session, event)
 
 
 @events.on(PaymentProcessing)
 async def note_processing(event: PaymentProcessing, session: AsyncSession) -> None:
     """A bank that takes its time suspends the expiry."""
-    await paying.note_processing(session, event)
+    await attempts.note_processing(session, event)
 
 
 @events.on(PaymentFailed)
 async def note_failed(event: PaymentFailed, session: AsyncSession) -> None:
     """A declined try leaves the order payable."""
-    await paying.note_failed(session, event)
+    await attempts.note_failed(session, event)
 
 
 @events.on(PaymentSucceeded)
@@ -87,7 +89,7 @@ async def mark_paid(event: PaymentSucceeded, session: AsyncSession) -> None:
 @events.on(PaymentCancelled)
 async def finish_closing(event: PaymentCancelled, session: AsyncSession) -> None:
     """Only when no money can come any more does an order end unpaid."""
-    await paying.finish_closing(session, event)
+    await attempts.note_cancelled(session, event)
 
 
 @events.on(PaymentMismatched)
@@ -99,7 +101,25 @@ async def cancel_mismatched(event: PaymentMismatched, session: AsyncSession) -> 
 @events.on(RefundSucceeded)
 async def note_refunded(event: RefundSucceeded, session: AsyncSession) -> None:
     """Money given back takes the lines back."""
-    await ending.note_refunded(session, event)
+    await refunding.note_refunded(session, event)
+
+
+@events.on(RefundFailed)
+async def note_refund_failed(event: RefundFailed, session: AsyncSession) -> None:
+    """Money that did not go back is still here."""
+    await refunding.note_refund_failed(session, event)
+
+
+@events.on(UserRegistered)
+async def keep_new_customer(event: UserRegistered, session: AsyncSession) -> None:
+    """Checkouts are prefilled with the buyer's name and address."""
+    await customers.keep_customer(session, event)
+
+
+@events.on(UserUpdated)
+async def keep_changed_customer(event: UserUpdated, session: AsyncSession) -> None:
+    """They are prefilled with the newest ones."""
+    await customers.keep_customer(session, event)
 
 
 @events.on(DeliveryGranted)

@@ -1,17 +1,20 @@
 """Orders' tables. A status changes only in the methods here."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from common.contracts.orders import Flow, Provider
 from common.db import Base as CommonBase
 from common.db import EnumText, new_metadata, now
 from common.events import new_id
 from common.money import Money
-from orders.domain import PaymentStatus, Status, may_move
+from orders.domain import REFUND_MOVES, Attempt, AttemptState, PaymentStatus, RefundState, Status, current_of, may_move
 from orders.errors import OrderMovedOn
 
 
@@ -40,6 +43,17 @@ class Product(Base):
     def price(self) -> Money:
         """The price of one piece."""
         return Money(self.price_amount, self.currency)
+
+
+class Customer(Base):
+    """Orders' own copy of a user's name and address, fed by auth's events; the highest version wins."""
+
+    __tablename__ = "customers"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    email: Mapped[str]
+    version: Mapped[int]
 
 
 class Line(Base):
@@ -90,13 +104,19 @@ class Order(Base):
     version: Mapped[int] = mapped_column(default=1)
     attempt: Mapped[int] = mapped_column(default=0)
     payment_id: Mapped[UUID | None] = mapped_column(default=None)
-    payment_state: Mapped[str | None] = mapped_column(default=None)
+    payment_state: Mapped[AttemptState | None] = mapped_column(EnumText(AttemptState), default=None)
     client_secret: Mapped[str | None] = mapped_column(default=None)
     checkout_url: Mapped[str | None] = mapped_column(default=None)
+    razorpay: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), default=None)
+    other_attempts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default_factory=list)
     closing_into: Mapped[Status | None] = mapped_column(EnumText(Status), default=None)
     refund_id: Mapped[UUID | None] = mapped_column(default=None)
     refunded: Mapped[int] = mapped_column(BigInteger, default=0)
+    refunds: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
     end_reason: Mapped[str | None] = mapped_column(default=None)
+    customer: Mapped[Customer | None] = relationship(
+        primaryjoin=lambda: foreign(Order.user_id) == Customer.user_id, lazy="joined", viewonly=True, init=False
+    )
 
     @property
     def price(self) -> Money:
@@ -114,25 +134,69 @@ class Order(Base):
             self.due_at = None
         return step
 
-    def ask_for_payment(self) -> int:
-        """Begin the next payment attempt and return its number."""
-        self.attempt += 1
-        self.payment_status, self.payment_state = PaymentStatus.PENDING, "intended"
-        return self.attempt
+    @property
+    def attempts(self) -> dict[int, Attempt]:
+        """All attempts to pay, by number; the row's own columns are the current one."""
+        if not self.attempt:
+            return {}
+        state = self.payment_state or AttemptState.INTENDED
+        current = Attempt(
+            number=self.attempt,
+            provider=self.provider,
+            flow=self.flow,
+            state=state,
+            payment_id=self.payment_id,
+            declined=self.payment_status == PaymentStatus.FAILED,
+            client_secret=self.client_secret,
+            checkout_url=self.checkout_url,
+            razorpay=self.razorpay,
+        )
+        return {each.number: each for each in (*map(Attempt.read, self.other_attempts), current)}
 
-    def open_payment(self, payment_id: UUID, client_secret: str | None, checkout_url: str | None) -> None:
-        """Note what the buyer needs to pay the current attempt."""
-        self.payment_id, self.payment_state = payment_id, "open"
-        self.client_secret, self.checkout_url = client_secret, checkout_url
+    def attempt_of(self, number: int) -> Attempt:
+        """Return one attempt."""
+        return self.attempts.get(number) or Attempt(number=number, provider=self.provider, flow=self.flow)
 
-    def note_payment(self, status: PaymentStatus, state: str | None = None) -> None:
-        """Note where the money stands; what succeeded stays so until it is refunded."""
-        if (
-            self.payment_status in {PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED}
-            and status != PaymentStatus.REFUNDED
-        ):
-            return
-        self.payment_status, self.payment_state = status, state or self.payment_state
+    def keep_attempt(self, attempt: Attempt) -> None:
+        """Keep what became of an attempt; which of them is current follows from all."""
+        known = {**self.attempts, attempt.number: attempt}
+        current = current_of(known.values())
+        self.attempt, self.provider, self.flow = current.number, current.provider, current.flow  # type: ignore[assignment]
+        self.payment_id, self.payment_state = current.payment_id, current.state
+        self.client_secret, self.checkout_url = current.client_secret, current.checkout_url
+        self.razorpay = current.razorpay
+        others = [known[number].kept() for number in sorted(known) if number != current.number]
+        if others != self.other_attempts:
+            self.other_attempts = others
+        self._settle_money(current.money)
+
+    def ask_for_payment(self, provider: str, flow: str) -> int:
+        """Begin another attempt and return its number."""
+        number = max(self.attempts, default=0) + 1
+        self.keep_attempt(Attempt(number=number, provider=provider, flow=flow))
+        return number
+
+    @property
+    def has_money(self) -> bool:
+        """Whether a capture was accepted for the order."""
+        return self.payment_state == AttemptState.SUCCEEDED
+
+    @property
+    def closed(self) -> bool:
+        """Whether payments has told of every attempt that no money is expected of it."""
+        return all(attempt.ended for attempt in self.attempts.values())
+
+    def _settle_money(self, status: PaymentStatus) -> None:
+        if status == PaymentStatus.SUCCEEDED and self.given_back:
+            whole = self.given_back >= self.total
+            status = PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED
+        elif status == PaymentStatus.FAILED and self.payment_status == PaymentStatus.REFUNDED:
+            return  # a mismatched payment that was given back
+        self.payment_status = status
+
+    def pay_nothing(self) -> None:
+        """There was nothing to pay."""
+        self.payment_status = PaymentStatus.SUCCEEDED
 
     def close(self, into: Status, within: timedelta) -> "Transition":
         """Begin to end unpaid: the payment is closed at the provider first."""
@@ -144,9 +208,49 @@ class Order(Base):
         """Suspend the expiry while the buyer's bank takes its time."""
         self.due_at = until
 
-    def ask_for_refund(self, refund_id: UUID) -> None:
-        """Note that the money is to go back, once."""
+    @property
+    def given_back(self) -> int:
+        """How much of the order's own money went back."""
+        return sum(each["amount"] for each in self._succeeded() if each["own"])
+
+    @property
+    def held(self) -> int:
+        """How much of the order's own money is here."""
+        return max(self.total - self.given_back, 0) if self.has_money else 0
+
+    @property
+    def refund_under_way(self) -> bool:
+        """Whether a refund was asked for whose outcome is not known."""
+        return any(each["state"] == RefundState.ASKED for each in self.refunds.values())
+
+    def ask_for_refund(self, refund_id: UUID) -> Money:
+        """Note that all the money that is here is to go back; return how much that is."""
+        amount = self.held
         self.refund_id = refund_id
+        self.refunds = {**self.refunds, str(refund_id): {"amount": amount, "state": RefundState.ASKED, "own": True}}
+        return Money(amount, self.currency)
+
+    def note_refund(self, refund_id: UUID, amount: int, state: RefundState, *, own: bool) -> bool:
+        """Note what became of a refund of the order's own money or of other; False when that is late or repeated.
+
+        The refund that comes back to us after it had succeeded is taken off what was given back.
+        """
+        known = self.refunds.get(str(refund_id))
+        if state not in REFUND_MOVES[known and RefundState(known["state"])]:
+            return False
+        self.refunds = {**self.refunds, str(refund_id): {"amount": amount, "state": state, "own": own}}
+        self.refunded = sum(each["amount"] for each in self._succeeded())
+        if state == RefundState.FAILED and self.refund_id == refund_id:
+            self.refund_id = None
+        if own:
+            self._settle_money(PaymentStatus.SUCCEEDED)
+        elif not self.has_money:
+            back = any(True for _ in self._succeeded())
+            self.payment_status = PaymentStatus.REFUNDED if back else PaymentStatus.FAILED
+        return True
+
+    def _succeeded(self) -> Iterator[dict[str, Any]]:
+        return (each for each in self.refunds.values() if each["state"] == RefundState.SUCCEEDED)
 
     def deliver(self, line_ids: set[UUID]) -> bool:
         """Note delivered lines; return whether that was the last of them."""

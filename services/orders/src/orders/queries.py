@@ -27,6 +27,14 @@ async def find_order_locked(session: AsyncSession, order_id: UUID) -> Order | No
     return await session.get(Order, order_id, with_for_update={"of": Order}, populate_existing=True)
 
 
+async def get_order_locked(session: AsyncSession, order_id: UUID, owner: UUID | None = None) -> Order:
+    """Return an order locked for a change, of this owner if one is given; raises OrderNotFound."""
+    order = await find_order_locked(session, order_id)
+    if order is None or (owner is not None and order.user_id != owner):
+        raise OrderNotFound
+    return order
+
+
 async def list_orders(
     session: AsyncSession, *, owner: UUID | None, status: Status | None, after: UUID | None, limit: int
 ) -> Sequence[Order]:

@@ -1,10 +1,12 @@
 """The HTTP door of orders."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.auth import CurrentUser, Principal, require
 from common.db import Database
@@ -14,15 +16,17 @@ from common.http.deps import Db
 from common.http.fields import Id
 from common.http.prefer import WaitingRoom
 from common.sealed import Opener
-from orders.actions.ending import ship_order
+from orders.actions.ending import cancel_order, ship_order
 from orders.actions.moving import topic
+from orders.actions.paying import pay_again
 from orders.actions.placing import Wish, place_order
 from orders.actions.products import PRODUCTS
-from orders.domain import Status
+from orders.actions.refunding import refund_order
+from orders.domain import AttemptState, Status
 from orders.errors import ProductNotReady, ProviderNotConfigured
 from orders.models import Order
 from orders.queries import get_order, list_orders, list_products
-from orders.schemas import OrderOut, OrdersPage, PlaceOrder, Ship
+from orders.schemas import OrderOut, OrdersPage, PaymentIn, PlaceOrder, Refund, Ship
 from orders.settings import OrdersSettings
 
 routes = router(tags=["orders"])
@@ -31,13 +35,13 @@ _PRODUCT_WAIT = 1.0
 
 
 class Desk:
-    """What a request meets at the orders desk: who asks, the service's settings, the key that opens secrets."""
+    """What a request meets at the orders desk: who asks, the answer's headers, the settings, the key to secrets."""
 
-    def __init__(self, request: Request, database: Database, user: Principal) -> None:
+    def __init__(self, request: Request, response: Response, database: Database, user: Principal) -> None:
         self.settings: OrdersSettings = request.app.state.settings
         self.room: WaitingRoom = request.app.state.waiting_room
         self.opener: Opener = request.app.state.opener
-        self.database, self.user = database, user
+        self.response, self.database, self.user = response, database, user
 
     @property
     def owner(self) -> UUID | None:
@@ -46,8 +50,12 @@ class Desk:
 
     def show(self, order: Order) -> OrderOut:
         """Return the order as this user may see it."""
-        sealed = order.client_secret if order.user_id == self.user.id else None
-        return OrderOut.of(order, self.opener.open(sealed) if sealed else None)
+        return OrderOut.of(order, self.opener if order.user_id == self.user.id else None)
+
+    def offers(self, way: PaymentIn) -> None:
+        """Raise ProviderNotConfigured for a way to pay that is not on offer."""
+        if not self.settings.offers(way.provider, way.flow):
+            raise ProviderNotConfigured(provider=way.provider, flow=way.flow)
 
     async def look(self, order_id: UUID) -> Order:
         """Return the order as it stands."""
@@ -63,22 +71,32 @@ class Desk:
 
         return await self.room.until(PRODUCTS, _PRODUCT_WAIT, known, bool)
 
-    async def until_payable(self, order: Order, wait: int) -> Order:
-        """Wait until the payment is open or the order can no longer get one, or the time is up."""
-        if not wait or _settled(order):
+    async def once(self, key: Once, order_id: UUID, act: Callable[[AsyncSession], Awaitable[Order]]) -> Order:
+        """Act under the request's key and commit; a replay finds the order of the first request."""
+        async with self.database.transaction() as session:
+            if first := await key.claim(session, order_id):
+                self.response.headers["Idempotent-Replayed"] = "true"
+                return await get_order(session, first)
+            return await act(session)
+
+    async def until(self, order: Order, wait: int, done: Callable[[Order], bool]) -> Order:
+        """Return the order as soon as it is `done`, or as it stands when the time is up."""
+        if not wait or done(order):
             return order
-        return await self.room.until(topic(order.id), wait, partial(self.look, order.id), _settled)
+        return await self.room.until(topic(order.id), wait, partial(self.look, order.id), done)
 
 
-async def _desk(request: Request, database: Db, user: CurrentUser) -> Desk:
-    return Desk(request, database, user)
+async def _desk(request: Request, response: Response, database: Db, user: CurrentUser) -> Desk:
+    return Desk(request, response, database, user)
 
 
 OrderDesk = Annotated[Desk, Depends(_desk)]
 
 
 def _settled(order: Order) -> bool:
-    return order.status not in {Status.PENDING, Status.AWAITING_PAYMENT} or order.payment_id is not None
+    """Say whether the payment is open, or nothing is to be waited for."""
+    waits = order.payment_state in {None, AttemptState.INTENDED}
+    return order.status not in {Status.PENDING, Status.AWAITING_PAYMENT} or not waits
 
 
 @routes.post("/orders", status_code=201, summary="Place an order")
@@ -87,29 +105,64 @@ async def place(
     key: Annotated[Once, once(required=True)],
     desk: OrderDesk,
     wait: Wait,
-    response: Response,
 ) -> OrderOut:
     """Price the items, write the order, and wait (`Prefer: wait=N`) until it can be paid."""
-    if not desk.settings.offers(body.payment.provider, body.payment.flow):
-        raise ProviderNotConfigured(provider=body.payment.provider, flow=body.payment.flow)
+    desk.offers(body.payment)
     wish = _wish(body, desk)
+    act = partial(place_order, wish=wish)
     try:
-        order = await _commit(desk, key, wish)
+        order = await desk.once(key, wish.order_id, act)
     except ProductNotReady:
         if not await desk.until_known(set(wish.items)):
             raise
-        order = await _commit(desk, key, wish)
-    if order.id != wish.order_id:
-        response.headers["Idempotent-Replayed"] = "true"
-    response.headers["Location"] = f"/api/v1/orders/{order.id}"
-    return desk.show(await desk.until_payable(order, wait))
+        order = await desk.once(key, wish.order_id, act)
+    desk.response.headers["Location"] = f"/api/v1/orders/{order.id}"
+    return desk.show(await desk.until(order, wait, _settled))
 
 
-async def _commit(desk: Desk, key: Once, wish: Wish) -> Order:
-    async with desk.database.transaction() as session:
-        if first := await key.claim(session, wish.order_id):
-            return await get_order(session, first)
-        return await place_order(session, wish)
+@routes.post("/orders/{order_id}/pay", status_code=201, summary="Try to pay again, or by another way")
+async def pay(
+    order_id: Id,
+    body: PaymentIn,
+    key: Annotated[Once, once(required=True)],
+    desk: OrderDesk,
+    wait: Wait,
+) -> OrderOut:
+    """Close the attempt before, open another, and wait (`Prefer: wait=N`) until that is open or will not be.
+
+    Where the attempt before turns out to have been paid, or to be on its way, it stays the order's payment.
+    """
+    desk.offers(body)
+    act = partial(pay_again, order_id=order_id, owner=desk.user.id, way=(body.provider, body.flow))
+    order = await desk.once(key, order_id, act)
+    asked = order.attempt
+    return desk.show(await desk.until(order, wait, lambda order: _settled(order) or order.attempt != asked))
+
+
+@routes.post("/orders/{order_id}/cancel", summary="Call an order off")
+async def cancel(order_id: Id, key: Annotated[Once, once()], desk: OrderDesk, wait: Wait) -> OrderOut:
+    """End an unpaid order, and wait (`Prefer: wait=N`) until its payment is closed.
+
+    It ends cancelled, unless the provider says that it was paid meanwhile.
+    """
+    within = desk.settings.closes_within / desk.settings.pace
+    act = partial(cancel_order, order_id=order_id, owner=desk.user.id, close_within=within)
+    order = await desk.once(key, order_id, act)
+    return desk.show(await desk.until(order, wait, lambda order: order.status != Status.CLOSING))
+
+
+@routes.post(
+    "/orders/{order_id}/refunds",
+    status_code=201,
+    summary="Give an order's money back",
+    dependencies=[require("support", "admin")],
+)
+async def refund(
+    order_id: Id, body: Refund, key: Annotated[Once, once(required=True)], session: Tx, desk: OrderDesk
+) -> OrderOut:
+    """All the money that the order holds goes back to its buyer; its lines are taken back once it has."""
+    await key.claim(session)
+    return desk.show(await refund_order(session, order_id, body.reason))
 
 
 def _wish(body: PlaceOrder, desk: Desk) -> Wish:

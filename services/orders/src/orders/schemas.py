@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from common.http import Page
 from common.http.fields import Id, Line, Metadata, MoneyIn, MoneyOut, Quantity, Strict, TimeOut
 from common.money import Money
+from common.sealed import Opener
 from orders.domain import PaymentStatus, Status
 from orders.models import Line as LineRow
 from orders.models import Order
@@ -29,6 +30,12 @@ class PaymentIn(Strict):
 
     provider: Literal["stripe", "razorpay"]
     flow: Literal["intent", "checkout"] = "intent"
+
+
+class Refund(Strict):
+    """Why all of an order's money is to go back."""
+
+    reason: Annotated[Line, Field(min_length=1, max_length=200)]
 
 
 class PlaceOrder(Strict):
@@ -93,8 +100,25 @@ class LineOut(BaseModel):
         )
 
 
+class PrefillOut(BaseModel):
+    """Whose checkout it is, as far as it is known."""
+
+    name: str | None = None
+    email: str | None = None
+
+
+class RazorpayOut(BaseModel):
+    """The options of Razorpay's browser checkout; `amount` is in Razorpay's own units."""
+
+    order_id: str
+    key_id: str
+    amount: int
+    currency: str
+    prefill: PrefillOut
+
+
 class PaymentOut(BaseModel):
-    """The current payment attempt; `client_secret` only for the buyer."""
+    """The current payment attempt; `client_secret`, `checkout_url` and `razorpay` only for the buyer."""
 
     id: UUID
     attempt: int
@@ -103,6 +127,7 @@ class PaymentOut(BaseModel):
     status: str
     client_secret: str | None = None
     checkout_url: str | None = None
+    razorpay: RazorpayOut | None = None
 
 
 class OrderOut(BaseModel):
@@ -116,6 +141,7 @@ class OrderOut(BaseModel):
     payment_status: PaymentStatus
     reason: str | None
     total: MoneyOut
+    refunded: MoneyOut
     items: list[LineOut]
     payment: PaymentOut | None
     expires_at: TimeOut
@@ -123,8 +149,8 @@ class OrderOut(BaseModel):
     created_at: TimeOut
 
     @classmethod
-    def of(cls, order: Order, client_secret: str | None = None) -> Self:
-        """Return an order as JSON, with the opened secret for its owner."""
+    def of(cls, order: Order, opener: Opener | None = None) -> Self:
+        """Return an order as JSON; for its buyer with what is needed to pay it, for which the secret is opened."""
         fields: dict[str, Any] = {
             "id": order.id,
             "number": order.number,
@@ -132,8 +158,9 @@ class OrderOut(BaseModel):
             "payment_status": order.payment_status,
             "reason": order.end_reason,
             "total": MoneyOut.of(order.price),
+            "refunded": MoneyOut(amount=order.refunded, currency=order.currency),
             "items": [LineOut.of(line, order.currency) for line in order.lines],
-            "payment": _payment(order, client_secret),
+            "payment": _payment(order, opener),
             "expires_at": order.expires_at,
             "metadata": order.details,
             "created_at": order.created_at,
@@ -141,15 +168,24 @@ class OrderOut(BaseModel):
         return cls(**fields)
 
 
-def _payment(order: Order, client_secret: str | None) -> PaymentOut | None:
+def _payment(order: Order, opener: Opener | None) -> PaymentOut | None:
     if order.payment_id is None:
         return None
-    return PaymentOut(
+    payment = PaymentOut(
         id=order.payment_id,
         attempt=order.attempt,
         provider=order.provider,
         flow=order.flow,
         status=order.payment_state or "intended",
-        client_secret=client_secret,
-        checkout_url=order.checkout_url,
     )
+    if opener is not None:
+        payment.client_secret = opener.open(order.client_secret) if order.client_secret else None
+        payment.checkout_url, payment.razorpay = order.checkout_url, _razorpay(order)
+    return payment
+
+
+def _razorpay(order: Order) -> RazorpayOut | None:
+    if order.razorpay is None:
+        return None
+    who = order.customer
+    return RazorpayOut(**order.razorpay, prefill=PrefillOut(name=who.name, email=who.email) if who else PrefillOut())

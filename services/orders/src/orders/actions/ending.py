@@ -1,42 +1,69 @@
-"""How an order ends: unpaid, delivered, or with its money given back."""
+"""How an order ends: unpaid, because its time is up or its buyer calls it off, or delivered."""
 
 from datetime import timedelta
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from common.contracts.orders import (
-    OrderCancelled,
-    OrderClosing,
-    OrderExpired,
-    OrderFulfilled,
-    OrderRefunded,
-    OrderRefundRequested,
-    OrderShipped,
-)
-from common.contracts.payments import RefundSucceeded
-from common.db import now, wake_after_commit
-from common.events import new_id
-from common.money import Money
+from common.contracts.orders import OrderCancelled, OrderClosing, OrderExpired, OrderFulfilled, OrderShipped
+from common.db import now
 from common.outbox import emit
-from orders.actions.moving import locked, tell, topic
-from orders.domain import PaymentStatus, Status
-from orders.errors import NothingToShip, OrderMovedOn
+from orders.actions.moving import locked, tell, wake_waiting
+from orders.domain import Status
+from orders.errors import NothingToShip, OrderMovedOn, PaymentInProgress
 from orders.models import Order
-from orders.queries import list_due_orders
+from orders.queries import get_order_locked, list_due_orders
 
 
 async def end_due_orders(session: AsyncSession, close_within: timedelta, limit: int = 50) -> int:
     """End what is unpaid after its time: without a payment at once, with one after it is closed at the provider."""
     orders = await list_due_orders(session, now(), limit)
     for order in orders:
-        wake_after_commit(session, topic(order.id))
+        wake_waiting(session, order)
         if order.status == Status.AWAITING_PAYMENT:
-            step = order.close(Status.EXPIRED, close_within)
-            tell(session, step, OrderClosing(order_id=order.id, attempt=order.attempt, into="expired"))
+            _close(session, order, Status.EXPIRED, close_within)
         else:
             end_unpaid(session, order)
     return len(orders)
+
+
+async def cancel_order(session: AsyncSession, order_id: UUID, owner: UUID, close_within: timedelta) -> Order:
+    """Its buyer calls an order off: at once, or after its payment is closed at the provider.
+
+    An order that is closing because its time was up ends cancelled then; one that is cancelled stays as it is. Raises
+    PaymentInProgress while money is on its way, OrderMovedOn for one that has ended otherwise or is paid.
+    """
+    order = await get_order_locked(session, order_id, owner)
+    if Status.CANCELLED in {order.status, order.closing_into} and order.status in {Status.CANCELLED, Status.CLOSING}:
+        return order
+    if order.status not in {Status.PENDING, Status.AWAITING_PAYMENT, Status.CLOSING}:
+        raise OrderMovedOn(current=order.status, wanted=Status.CANCELLED)
+    if any(attempt.under_way for attempt in order.attempts.values()):
+        raise PaymentInProgress(payment_status=order.payment_status)
+    wake_waiting(session, order)
+    if order.status == Status.CLOSING:
+        order.closing_into = Status.CANCELLED
+    else:
+        _close(session, order, Status.CANCELLED, close_within)
+    return order
+
+
+def _close(
+    session: AsyncSession, order: Order, into: Literal[Status.EXPIRED, Status.CANCELLED], within: timedelta
+) -> None:
+    """End an unpaid order; where money may still come, only once payments has closed the till."""
+    if order.closed:
+        order.closing_into = into
+        end_unpaid(session, order)
+        return
+    tell(session, order.close(into, within), closing(order))
+
+
+def closing(order: Order) -> OrderClosing:
+    """Return the fact that asks payments to close the current attempt."""
+    into: Literal["expired", "cancelled"] = "cancelled" if order.closing_into == Status.CANCELLED else "expired"
+    return OrderClosing(order_id=order.id, attempt=order.attempt, into=into)
 
 
 def end_unpaid(session: AsyncSession, order: Order) -> None:
@@ -48,48 +75,6 @@ def end_unpaid(session: AsyncSession, order: Order) -> None:
     else:
         told = OrderCancelled(order_id=order.id, number=order.number, user_id=order.user_id, reason="cancelled")
         tell(session, step, told)
-
-
-def request_refund(session: AsyncSession, order: Order, reason: str) -> None:
-    """Have all the order's money given back, once."""
-    if order.refund_id is not None or order.payment_id is None:
-        return
-    refund_id = new_id()
-    order.ask_for_refund(refund_id)
-    emit(
-        session,
-        OrderRefundRequested(
-            order_id=order.id,
-            refund_id=refund_id,
-            payment_id=order.payment_id,
-            amount=order.price,
-            reason=reason,
-        ),
-    )
-
-
-async def note_refunded(session: AsyncSession, fact: RefundSucceeded) -> None:
-    """The money went back: the order's lines are taken back with it."""
-    order = await locked(session, fact.order_id)
-    if order.payment_status == PaymentStatus.REFUNDED:
-        return
-    order.refunded += fact.amount.amount
-    order.note_payment(PaymentStatus.REFUNDED)
-    told = OrderRefunded(
-        order_id=order.id,
-        number=order.number,
-        user_id=order.user_id,
-        refund_id=fact.refund_id,
-        amount=fact.amount,
-        total_refunded=Money(order.refunded, order.currency),
-        whole=True,
-        reason=fact.reason,
-        lines=[line.id for line in order.lines],
-    )
-    if order.status in {Status.PAID, Status.FULFILLED}:
-        tell(session, order.move(Status.REFUNDED, fact.reason), told)
-    else:
-        emit(session, told)
 
 
 async def note_delivered(session: AsyncSession, order_id: UUID, line_id: UUID) -> None:

@@ -18,8 +18,13 @@ async def locked(session: AsyncSession, order_id: UUID) -> Order:
     if order is None:
         message = f"order {order_id}"
         raise NotYet(message)
-    wake_after_commit(session, topic(order_id))
+    wake_waiting(session, order)
     return order
+
+
+def wake_waiting(session: AsyncSession, order: Order) -> None:
+    """Let those who wait for a change of the order look again after the commit."""
+    wake_after_commit(session, topic(order.id))
 
 
 def tell(session: AsyncSession, step: Transition, fact: Event) -> None:

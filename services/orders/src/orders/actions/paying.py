@@ -1,29 +1,21 @@
 """From reserved stock to captured money, and what follows when either is gone."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.catalog import StockRejected
-from common.contracts.orders import OrderCancelled, OrderPaid, OrderPaymentRequested, OrderRejected
-from common.contracts.payments import (
-    PaymentCancelled,
-    PaymentFailed,
-    PaymentMismatched,
-    PaymentOpened,
-    PaymentProcessing,
-    PaymentSucceeded,
-)
-from common.db import now
-from orders.actions.ending import end_unpaid, request_refund
+from common.contracts.orders import Flow, OrderCancelled, OrderPaid, OrderPaymentRequested, OrderRejected, Provider
+from common.contracts.payments import PaymentMismatched, PaymentSucceeded
+from common.money import CHARGES, NotChargeable
+from common.outbox import emit
 from orders.actions.facts import lines_of
-from orders.actions.moving import locked, tell
-from orders.domain import PAYABLE, PaymentStatus, Status
+from orders.actions.moving import locked, tell, wake_waiting
+from orders.actions.refunding import request_refund
+from orders.domain import PAYABLE, AttemptState, Status
+from orders.errors import AmountNotChargeable, OrderNotPayable, PaymentBeingOpened, PaymentInProgress
 from orders.models import Order
-
-# How long a payment that the bank is working on keeps its order from expiring.
-_BANKS_PATIENCE = timedelta(days=7)
+from orders.queries import get_order_locked
 
 
 async def request_payment(session: AsyncSession, order_id: UUID) -> None:
@@ -35,19 +27,44 @@ async def request_payment(session: AsyncSession, order_id: UUID) -> None:
         _pay(session, order, None)
         return
     step = order.move(Status.AWAITING_PAYMENT)
-    tell(
-        session,
-        step,
-        OrderPaymentRequested(
-            order_id=order.id,
-            number=order.number,
-            user_id=order.user_id,
-            attempt=order.ask_for_payment(),
-            provider=order.provider,
-            flow=order.flow,
-            amount=order.price,
-            expires_at=order.expires_at,
-        ),
+    tell(session, step, _asked(order, order.provider, order.flow))
+
+
+async def pay_again(session: AsyncSession, order_id: UUID, owner: UUID, way: tuple[Provider, Flow]) -> Order:
+    """Its buyer tries to pay once more, or by another way; payments closes the attempt before first.
+
+    One attempt at most waits for the one before it: until that is known to be closed, the next is refused with
+    PaymentBeingOpened, so that clicking twice opens one payment and queues none. An attempt that has not been opened,
+    with none before it alive (its provider is down, say), may be replaced. Raises also OrderNotFound,
+    OrderNotPayable, PaymentInProgress and AmountNotChargeable.
+    """
+    order = await get_order_locked(session, order_id, owner)
+    attempts = order.attempts.values()
+    if order.status != Status.AWAITING_PAYMENT:
+        raise OrderNotPayable(status=order.status, payment_status=order.payment_status)
+    if any(attempt.under_way for attempt in attempts):
+        raise PaymentInProgress(payment_status=order.payment_status)
+    if order.payment_state == AttemptState.INTENDED and sum(not attempt.ended for attempt in attempts) > 1:
+        raise PaymentBeingOpened
+    try:
+        CHARGES[way[0]](order.price)
+    except NotChargeable as error:
+        raise AmountNotChargeable(reason=error.reason, **error.facts) from error
+    wake_waiting(session, order)
+    emit(session, _asked(order, *way))
+    return order
+
+
+def _asked(order: Order, provider: Provider, flow: Flow) -> OrderPaymentRequested:
+    return OrderPaymentRequested(
+        order_id=order.id,
+        number=order.number,
+        user_id=order.user_id,
+        attempt=order.ask_for_payment(provider, flow),
+        provider=provider,
+        flow=flow,
+        amount=order.price,
+        expires_at=order.expires_at,
     )
 
 
@@ -62,61 +79,28 @@ async def refuse_for_stock(session: AsyncSession, fact: StockRejected) -> None:
         request_refund(session, order, fact.reason)
 
 
-async def note_opened(session: AsyncSession, fact: PaymentOpened) -> None:
-    """The provider waits for the buyer."""
-    order = await locked(session, fact.order_id)
-    if fact.attempt == order.attempt and order.payment_id is None:
-        order.open_payment(fact.payment_id, fact.client_secret, fact.checkout_url)
-
-
-async def note_processing(session: AsyncSession, fact: PaymentProcessing) -> None:
-    """The buyer's bank takes its time: the order does not expire meanwhile."""
-    order = await locked(session, fact.order_id)
-    if fact.attempt == order.attempt and order.status == Status.AWAITING_PAYMENT:
-        order.note_payment(PaymentStatus.PROCESSING, "processing")
-        order.wait_for_money(now() + _BANKS_PATIENCE)
-
-
-async def note_failed(session: AsyncSession, fact: PaymentFailed) -> None:
-    """A try failed; the order stays payable until it expires."""
-    order = await locked(session, fact.order_id)
-    if fact.attempt == order.attempt:
-        order.note_payment(PaymentStatus.FAILED, "failed" if fact.final else None)
-        if order.status == Status.AWAITING_PAYMENT:
-            order.wait_for_money(order.expires_at)
-    if fact.final and order.status == Status.CLOSING:
-        end_unpaid(session, order)
-
-
 async def mark_paid(session: AsyncSession, fact: PaymentSucceeded) -> None:
     """The money is captured: the order is paid, or ended too firmly to be, and the money goes back."""
     order = await locked(session, fact.order_id)
-    if order.payment_status in {PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED}:
+    if order.has_money:
         return
-    order.payment_id = fact.payment_id
-    order.note_payment(PaymentStatus.SUCCEEDED, "succeeded")
+    order.keep_attempt(order.attempt_of(fact.attempt).move(AttemptState.SUCCEEDED, fact.payment_id))
     if order.status in PAYABLE and fact.amount == order.price:
         _pay(session, order, fact.payment_id)
     else:
         request_refund(session, order, "paid_after_end" if fact.amount == order.price else "payment_mismatch")
 
 
-async def finish_closing(session: AsyncSession, fact: PaymentCancelled) -> None:
-    """No money can come of the payment: an order that was closing has ended."""
-    order = await locked(session, fact.order_id)
-    if fact.attempt != order.attempt:
-        return
-    order.note_payment(PaymentStatus.FAILED, "cancelled")
-    if order.status == Status.CLOSING:
-        end_unpaid(session, order)
-
-
 async def cancel_mismatched(session: AsyncSession, fact: PaymentMismatched) -> None:
-    """Another amount than ours was captured: it counts as unpaid, payments gives it back, and the order ends."""
+    """Another amount than ours was captured: it counts as unpaid, payments gives it back, and the order ends.
+
+    An order that is being paid by another attempt meanwhile goes on.
+    """
     order = await locked(session, fact.order_id)
-    if order.status not in {Status.AWAITING_PAYMENT, Status.CLOSING}:
+    was_current = fact.attempt == order.attempt
+    order.keep_attempt(order.attempt_of(fact.attempt).move(AttemptState.MISMATCHED, fact.payment_id))
+    if order.status not in {Status.AWAITING_PAYMENT, Status.CLOSING} or not (was_current or order.closed):
         return
-    order.note_payment(PaymentStatus.FAILED, "mismatched")
     step = order.move(Status.CANCELLED, "payment_mismatch")
     told = OrderCancelled(order_id=order.id, number=order.number, user_id=order.user_id, reason="payment_mismatch")
     tell(session, step, told)
@@ -124,7 +108,7 @@ async def cancel_mismatched(session: AsyncSession, fact: PaymentMismatched) -> N
 
 def _pay(session: AsyncSession, order: Order, payment_id: UUID | None) -> None:
     if payment_id is None:
-        order.note_payment(PaymentStatus.SUCCEEDED)
+        order.pay_nothing()
     step = order.move(Status.PAID)
     tell(
         session,
