@@ -1,7 +1,6 @@
 """From order.payment_requested to an open payment, whatever the provider answers."""
 
 import asyncio
-from uuid import UUID
 
 import pytest
 
@@ -20,6 +19,7 @@ async def test_an_order_gets_an_intent_with_its_secret_sealed_for_orders(till) -
         "payment_id": payment["payment_id"],
         "order_id": payment["order_id"],
         "attempt": "1",
+        "flow": "intent",
     }
     assert (await till.payment(payment["payment_id"]))["status"] == "open"
 
@@ -130,7 +130,6 @@ async def test_a_bad_key_is_an_operators_matter_and_not_final(make_till) -> None
     ("changes", "reason"),
     [
         ({"provider": "razorpay"}, "provider_not_configured"),
-        ({"flow": "checkout"}, "flow_not_supported"),
         ({"amount": Money(10, "USD")}, "amount_not_chargeable"),
     ],
 )
@@ -177,27 +176,6 @@ async def test_an_error_the_provider_repeats_for_a_key_does_not_hide_what_it_mad
     for _ in range(5):
         await till.again("open payments")
     assert len(await till.told("payment.opened")) == 1
-    assert len(await till.truth("payment_intents")) == 1
-
-
-async def test_a_second_attempt_waits_for_the_first_to_be_closed(till) -> None:
-    first = await till.open()
-    await till.one.hear(till.closing(first, "cancelled"))
-    second = till.request(order_id=UUID(first["order_id"]), attempt=2)
-    await till.one.hear(second)
-    assert await till.one.inbox_rows("waiting") == ["order.payment_requested"]
-    await till.one.work_loops("close payments")
-    await till.one.work_waiting()
-    await till.one.work_loops("open payments")
-    assert [told["attempt"] for told in await till.told("payment.opened")] == [1, 2]
-
-
-async def test_no_order_ever_has_two_payments_that_may_bring_money(till) -> None:
-    first = await till.open()
-    await till.one.hear(till.request(order_id=UUID(first["order_id"]), attempt=2))
-    await till.one.work_loops()
-    told = (await till.told("payment.cancelled"))[0]
-    assert (told["attempt"], told["reason"]) == (2, "previous_attempt_live")
     assert len(await till.truth("payment_intents")) == 1
 
 

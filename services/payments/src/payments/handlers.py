@@ -7,6 +7,7 @@ from common.contracts.orders import (
     OrderCancelled,
     OrderClosing,
     OrderExpired,
+    OrderPaid,
     OrderPaymentRequested,
     OrderRefundRequested,
 )
@@ -38,6 +39,12 @@ async def close_expired(event: OrderExpired, session: AsyncSession) -> None:
 async def close_cancelled(event: OrderCancelled, session: AsyncSession) -> None:
     """Close what was left open."""
     await requesting.end_payments(session, event.order_id, "cancelled")
+
+
+@events.on(OrderPaid)
+async def close_needless(event: OrderPaid, session: AsyncSession) -> None:
+    """Close what is still open beside the money that came."""
+    await requesting.end_payments(session, event.order_id, "order_paid")
 
 
 @events.on(OrderRefundRequested)

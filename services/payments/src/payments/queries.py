@@ -1,14 +1,15 @@
 """Every SELECT of payments."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from payments.domain import LIVE, RefundStatus
+from payments.domain import LIVE, CaptureStatus, ProviderFact, RefundStatus
 from payments.errors import PaymentNotFound
-from payments.models import Customer, Payment, PaymentTransition, ProviderEvent, Refund
+from payments.models import Capture, Customer, Payment, PaymentTransition, ProviderEvent, Refund
 
 _NOTHING_BACK = (RefundStatus.FAILED,)
 
@@ -35,6 +36,21 @@ async def list_payments(
     return (await session.scalars(query)).all()
 
 
+async def find_payment_as(session: AsyncSession, provider: str, provider_ref: str) -> Payment | None:
+    """Return the payment that was opened as this at the provider."""
+    same = (Payment.provider == provider, Payment.provider_ref == provider_ref)
+    return (await session.scalars(select(Payment).where(*same))).one_or_none()
+
+
+async def find_subject_locked(session: AsyncSession, fact: ProviderFact) -> Payment | None:
+    """Return the payment a fact may be about, locked: the one it names, else the one opened as its object."""
+    if fact.subject is not None:
+        return await find_payment_locked(session, fact.subject)
+    same = (Payment.provider == fact.provider, Payment.provider_ref == fact.object_ref)
+    query = select(Payment).where(*same).with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(query)).one_or_none()
+
+
 async def find_payment_locked(session: AsyncSession, payment_id: UUID) -> Payment | None:
     """Return a payment as it is now, locked for this transaction."""
     return await session.get(Payment, payment_id, with_for_update=True, populate_existing=True)
@@ -48,13 +64,22 @@ async def find_attempt_locked(session: AsyncSession, order_id: UUID, attempt: in
 
 async def list_order_locked(session: AsyncSession, order_id: UUID) -> Sequence[Payment]:
     """Return all of an order's payments, locked, in the order of their attempts."""
-    query = select(Payment).where(Payment.order_id == order_id).order_by(Payment.attempt).with_for_update()
+    return await _list_locked(session, Payment.order_id == order_id)
+
+
+async def list_live_locked(session: AsyncSession, order_id: UUID) -> Sequence[Payment]:
+    """Return an order's payments that are expected to bring money, locked, in the order of their attempts."""
+    return await _list_locked(session, Payment.order_id == order_id, Payment.status.in_(LIVE))
+
+
+async def list_waiting_locked(session: AsyncSession, payment: Payment) -> Sequence[Payment]:
+    """Return the attempts that wait for a payment to end, locked, in their order."""
+    return await _list_locked(session, Payment.waits_for == payment.id)
+
+
+async def _list_locked(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[Payment]:
+    query = select(Payment).where(*where).order_by(Payment.attempt).with_for_update()
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
-
-
-def live_of(payments: Sequence[Payment]) -> Payment | None:
-    """Return the one payment of an order that money may still come of."""
-    return next((payment for payment in payments if payment.status in LIVE), None)
 
 
 async def is_noted(session: AsyncSession, payment: Payment, fact_key: str) -> bool:
@@ -68,25 +93,48 @@ async def find_refund_locked(session: AsyncSession, refund_id: UUID) -> Refund |
     return await session.get(Refund, refund_id, with_for_update=True, populate_existing=True)
 
 
-async def find_system_refund(session: AsyncSession, payment: Payment) -> Refund | None:
-    """Return the refund the system itself made of a payment."""
-    return await session.scalar(select(Refund).where(Refund.payment_id == payment.id, Refund.system))
+async def find_refund_of_locked(session: AsyncSession, fact: ProviderFact) -> Refund | None:
+    """Return the refund that a provider knows as the fact's object, locked."""
+    same = (Refund.provider == fact.provider, Refund.provider_ref == fact.object_ref)
+    query = select(Refund).where(*same).with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(query)).one_or_none()
 
 
-async def total_refunded(session: AsyncSession, payment: Payment) -> int:
-    """Return how much of a payment went back or is on its way."""
+async def find_capture(session: AsyncSession, provider: str, capture_ref: str) -> Capture | None:
+    """Return money that came, by the provider's id of it."""
+    same = (Capture.provider == provider, Capture.capture_ref == capture_ref)
+    return (await session.scalars(select(Capture).where(*same))).one_or_none()
+
+
+async def find_accepted(session: AsyncSession, payment: Payment) -> Capture | None:
+    """Return the money of a payment that its order keeps."""
+    same = (Capture.payment_id == payment.id, Capture.status == CaptureStatus.ACCEPTED)
+    return (await session.scalars(select(Capture).where(*same))).one_or_none()
+
+
+async def total_refunded(session: AsyncSession, capture: Capture) -> int:
+    """Return how much of a capture went back or is on its way."""
     query = select(func.coalesce(func.sum(Refund.amount), 0)).where(
-        Refund.payment_id == payment.id, Refund.status.not_in(_NOTHING_BACK)
+        Refund.provider == capture.provider,
+        Refund.capture_ref == capture.capture_ref,
+        Refund.status.not_in(_NOTHING_BACK),
     )
     return int(await session.scalar(query) or 0)
 
 
-async def find_email(session: AsyncSession, user_id: UUID) -> str | None:
-    """Return a user's address, as far as it is known."""
-    return await session.scalar(select(Customer.email).where(Customer.user_id == user_id))
+async def find_customer(session: AsyncSession, user_id: UUID) -> Customer | None:
+    """Return a user's name and address, as far as they are known."""
+    return await session.get(Customer, user_id)
 
 
-async def list_unmatched_locked(session: AsyncSession, object_ref: str) -> Sequence[ProviderEvent]:
-    """Return the events that wait for an object, locked; those somebody works on are left out."""
-    same = (ProviderEvent.status == "unmatched", ProviderEvent.object_ref == object_ref)
+async def get_last_change(session: AsyncSession, payment: Payment) -> datetime:
+    """Return when something last happened to a payment."""
+    query = select(func.max(PaymentTransition.at)).where(PaymentTransition.payment_id == payment.id)
+    return await session.scalar(query) or payment.created_at
+
+
+async def list_unmatched_locked(session: AsyncSession, payment: Payment) -> Sequence[ProviderEvent]:
+    """Return the events that wait for a payment, locked; those somebody works on are left out."""
+    names = (str(payment.id), payment.provider_ref)
+    same = (ProviderEvent.status.in_(("foreign", "unmatched")), ProviderEvent.object_ref.in_(names))
     return (await session.scalars(select(ProviderEvent).where(*same).with_for_update(skip_locked=True))).all()

@@ -14,7 +14,7 @@ from common.db import fetch, now, wake_after_commit
 from common.events import new_id
 from common.outbox import emit
 from payments.actions.facts import apply_provider_fact
-from payments.domain import Effect, EventStatus, Patience
+from payments.domain import Effect, EventStatus, Patience, ProviderFact
 from payments.errors import Unreadable
 from payments.models import ProviderEvent
 from payments.providers import Content, Notice, Provider
@@ -77,8 +77,8 @@ async def apply_event(
     if content.ignored:
         _ignore(event, content)
         return
-    effects = [await apply_provider_fact(session, fact) for fact in content.facts]
-    _file(event, effects, content.facts[0].object_ref, patience)
+    effects = {fact: await apply_provider_fact(session, fact) for fact in content.facts}
+    _file(event, effects, patience)
 
 
 def _ignore(event: ProviderEvent, content: Content) -> None:
@@ -86,14 +86,21 @@ def _ignore(event: ProviderEvent, content: Content) -> None:
     event.end(EventStatus.IGNORED, content.ignored)
 
 
-def _file(event: ProviderEvent, effects: Sequence[Effect], object_ref: str, patience: Patience) -> None:
-    if "unmatched" not in effects:
+def _file(event: ProviderEvent, effects: Mapping[ProviderFact, Effect], patience: Patience) -> None:
+    strange = next((fact for fact, effect in effects.items() if effect in {"unmatched", "foreign"}), None)
+    if strange is None:
         event.end(EventStatus.APPLIED)
-    elif now() - event.received_at < patience.unmatched_for:
-        event.wait(object_ref, now() + patience.retry(event.attempts))
-    else:
-        log.error("provider event matches nothing of ours", event_ref=event.event_ref, object_ref=object_ref)
+        return
+    ours, age = "unmatched" in effects.values(), now() - event.received_at
+    # By this it is found once what it speaks of is known, however late that is.
+    event.object_ref = strange.about
+    if age < (patience.unmatched_for if ours else patience.longest_retry):
+        event.wait(now() + patience.retry(event.attempts))
+    elif ours:
+        log.error("provider event matches nothing of ours", event_ref=event.event_ref, about=strange.about)
         event.end(EventStatus.UNMATCHED, "gave up waiting for its object")
+    else:
+        event.end(EventStatus.FOREIGN, "about money that never came here")
 
 
 def postpone_event(event: ProviderEvent, error: str, until: datetime) -> None:

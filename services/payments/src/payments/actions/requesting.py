@@ -1,5 +1,6 @@
 """What orders asks of payments: to open a payment, to close it, to give money back. Each becomes a row for a loop."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,24 +11,23 @@ from common.contracts.payments import RefundFailed
 from common.db import fetch, now, wake_after_commit
 from common.errors import NotYet
 from common.telemetry import current_trace
-from payments.actions.telling import tell, tell_cancelled
+from payments.actions.attempts import PREVIOUS_ATTEMPT_LIVE, SUPERSEDED, cancel
+from payments.actions.telling import keep, tell, tell_cancelled
 from payments.domain import AT_PROVIDER, LIVE, RefundStatus, Status
-from payments.models import Payment, Refund
+from payments.models import Capture, Payment, Refund
 from payments.queries import (
+    find_accepted,
     find_attempt_locked,
     find_payment_locked,
     find_refund_locked,
+    list_live_locked,
     list_order_locked,
-    live_of,
     total_refunded,
 )
 
 
 async def request_payment(session: AsyncSession, fact: OrderPaymentRequested) -> None:
-    """Intend a payment; while another one of the order may still bring money it ends at once instead.
-
-    Raises NotYet while that other one is being closed.
-    """
+    """Intend a payment. One before it that may still bring money is closed first, and this one waits for that."""
     known = await list_order_locked(session, fact.order_id)
     if any(payment.attempt == fact.attempt for payment in known):
         return
@@ -44,15 +44,26 @@ async def request_payment(session: AsyncSession, fact: OrderPaymentRequested) ->
         correlation_id=current_trace().correlation_id,
         due_at=now(),
     )
-    other = live_of(known)
-    if other and other.closing:
-        raise NotYet
-    if other or any(earlier.status == Status.SUCCEEDED for earlier in known):
-        tell_cancelled(session, payment, payment.move(Status.CANCELLED, "cancelled"), "previous_attempt_live")
+    if any(earlier.status == Status.SUCCEEDED for earlier in known):
+        await cancel(session, payment, PREVIOUS_ATTEMPT_LIVE)
     else:
-        session.add(payment.note("intended"))
+        await _take_over(session, payment, known)
+        keep(session, payment, payment.note("intended"))
         wake_after_commit(session, "open payments")
     session.add(payment)
+
+
+async def _take_over(session: AsyncSession, payment: Payment, known: Sequence[Payment]) -> None:
+    for earlier in known:
+        if earlier.waits_for is not None and not earlier.closing:
+            await cancel(session, earlier, SUPERSEDED)
+    live = next((earlier for earlier in known if earlier.status in LIVE and earlier.waits_for is None), None)
+    if live is None:
+        return
+    await _close(session, live, SUPERSEDED)
+    if live.status in LIVE:
+        payment.wait_for(live)
+    await session.flush()  # the index lets this one in once the other has left
 
 
 async def request_closing(session: AsyncSession, fact: OrderClosing) -> None:
@@ -61,15 +72,15 @@ async def request_closing(session: AsyncSession, fact: OrderClosing) -> None:
     if payment is None:
         raise NotYet
     if payment.status in {Status.FAILED, Status.MISMATCHED}:
-        await _answer_again(session, payment, fact.into)
+        _answer_again(session, payment, fact.into)
     else:
-        _close(session, payment, fact.into)
+        await _close(session, payment, fact.into)
 
 
 async def end_payments(session: AsyncSession, order_id: UUID, reason: str) -> None:
-    """Close whatever may still bring money to an order that has ended."""
-    for payment in await list_order_locked(session, order_id):
-        _close(session, payment, reason)
+    """Close whatever may still bring money to an order that needs none, any more or at all."""
+    for payment in await list_live_locked(session, order_id):
+        await _close(session, payment, reason)
 
 
 async def request_refund(session: AsyncSession, fact: OrderRefundRequested) -> None:
@@ -79,19 +90,20 @@ async def request_refund(session: AsyncSession, fact: OrderRefundRequested) -> N
         raise NotYet
     if await find_refund_locked(session, fact.refund_id):
         return
+    capture = await find_accepted(session, payment)
+    obstacle = await _obstacle(session, capture, fact)
     refund = Refund(
         id=fact.refund_id,
         payment_id=payment.id,
         order_id=payment.order_id,
         provider=payment.provider,
-        payment_ref=payment.provider_ref or "",
+        capture_ref=capture.capture_ref if capture else "",
         amount=fact.amount.amount,
         currency=fact.amount.currency,
         reason=fact.reason,
         correlation_id=payment.correlation_id,
         due_at=now(),
     )
-    obstacle = await _obstacle(session, payment, fact)
     session.add(refund)
     if obstacle is None:
         wake_after_commit(session, "send refunds")
@@ -102,14 +114,14 @@ async def request_refund(session: AsyncSession, fact: OrderRefundRequested) -> N
     tell(session, refund, refund.move(RefundStatus.FAILED), told)
 
 
-async def _obstacle(session: AsyncSession, payment: Payment, fact: OrderRefundRequested) -> str | None:
-    if payment.order_id != fact.order_id:
-        return "not_the_orders_payment"
-    if payment.status != Status.SUCCEEDED:
+async def _obstacle(session: AsyncSession, capture: Capture | None, fact: OrderRefundRequested) -> str | None:
+    if capture is None:
         return "not_captured"
-    if fact.amount.currency != payment.currency:
+    if capture.order_id != fact.order_id:
+        return "not_the_orders_payment"
+    if fact.amount.currency != capture.currency:
         return "other_currency"
-    if fact.amount.amount + await total_refunded(session, payment) > payment.amount:
+    if fact.amount.amount + await total_refunded(session, capture) > capture.amount:
         return "more_than_captured"
     return None
 
@@ -125,16 +137,19 @@ ON CONFLICT (user_id) DO UPDATE SET name = $2, email = $3, version = $4 WHERE cu
 """
 
 
-def _close(session: AsyncSession, payment: Payment, reason: str) -> None:
+async def _close(session: AsyncSession, payment: Payment, reason: str) -> None:
     if payment.status not in LIVE or payment.closing:
         return
+    if payment.waits_for is not None:
+        payment.closing = reason  # what may still come of the earlier one decides how it ends
+        return
     if payment.called_at is None:
-        tell_cancelled(session, payment, payment.move(Status.CANCELLED, "cancelled"), reason)
+        await cancel(session, payment, reason)
         return
     payment.close_for(reason)
     wake_after_commit(session, "close payments" if payment.status in AT_PROVIDER else "open payments")
 
 
-async def _answer_again(session: AsyncSession, payment: Payment, reason: str) -> None:
+def _answer_again(session: AsyncSession, payment: Payment, reason: str) -> None:
     """No money can come of it, and orders may have asked before it heard."""
     tell_cancelled(session, payment, payment.note(f"closed:{payment.version}"), reason)

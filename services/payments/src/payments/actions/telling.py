@@ -7,10 +7,16 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.payments import PaymentCancelled, PaymentFailed
+from common.db import wake_after_commit
 from common.events import Event
 from common.outbox import emit
 from common.telemetry import current_trace, tracing
 from payments.models import Payment, PaymentTransition, Refund, RefundTransition
+
+
+def topic(payment: Payment) -> str:
+    """What is woken whenever a payment has changed, or the provider was asked and says nothing new."""
+    return f"payment:{payment.id}"
 
 
 def tell(
@@ -19,7 +25,14 @@ def tell(
     """Emit the fact under the trace of the purchase it belongs to, and keep the record with its id."""
     with belonging_to(subject):
         record.event_id, record.event_type = emit(session, fact), fact.wire
+    keep(session, subject, record)
+
+
+def keep(session: AsyncSession, subject: Payment | Refund, record: PaymentTransition | RefundTransition) -> None:
+    """Keep the record of a change, and wake whoever waits for one."""
     session.add(record)
+    if isinstance(subject, Payment):
+        wake_after_commit(session, topic(subject))
 
 
 @contextmanager
@@ -45,6 +58,6 @@ def tell_failed(
 
 
 def tell_cancelled(session: AsyncSession, payment: Payment, record: PaymentTransition, reason: str) -> None:
-    """Tell that no money can come of the payment."""
+    """Tell that no money is expected of the payment any more."""
     fact = PaymentCancelled(payment_id=payment.id, order_id=payment.order_id, attempt=payment.attempt, reason=reason)
     tell(session, payment, record, fact)

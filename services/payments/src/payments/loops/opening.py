@@ -2,10 +2,12 @@
 
 from functools import partial
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from common.faults import faultpoint
 from common.loops import LeaseLost, claim, under_lease
 from payments.actions import calling
-from payments.domain import UNOPENED
+from payments.domain import UNOPENED, ProviderFact
 from payments.errors import Refused, UnknownOutcome
 from payments.loops.world import Unknown, World, all_of, ask, forgotten, should_look
 from payments.models import Payment
@@ -16,10 +18,14 @@ async def open_waiting_payments(world: World) -> int:
     """Open what is intended, and find out what came of calls that told nothing."""
     async with world.database.transaction() as session:
         rows = await claim(session, Payment, Payment.status.in_(UNOPENED), lease=world.patience.lease)
-        ready = [row for row in rows if await calling.prepare_payment(session, row, world.providers)]
+        ready = [row for row in rows if await _prepare(world, session, row)]
     await faultpoint("loop.claimed")
     await all_of(partial(_open, world), ready)
     return len(rows)
+
+
+async def _prepare(world: World, session: AsyncSession, payment: Payment) -> bool:
+    return await calling.prepare_payment(session, payment, world.providers, world.return_url)
 
 
 async def _open(world: World, payment: Payment) -> None:
@@ -30,13 +36,13 @@ async def _open(world: World, payment: Payment) -> None:
         async with world.database.transaction() as session:
             row = await under_lease(session, payment)
             if isinstance(answer, Opened):
-                await calling.record_opened(session, row, answer, sealed, world.patience.next_poll(0))
+                await calling.record_opened(session, row, answer, sealed, world.patience)
             elif isinstance(answer, Refused):
-                calling.record_refused(session, row, answer.reason)
+                await calling.record_refused(session, row, answer.reason)
             elif isinstance(answer, Unknown):
                 calling.record_unknown(session, row, answer.error, world.patience.retry(row.attempts))
             else:
-                calling.record_never_opened(session, row)
+                await calling.record_never_opened(session, row)
     except LeaseLost:
         return  # whoever has it now makes the same call and gets the same answer
     await faultpoint("loop.written")
@@ -59,6 +65,10 @@ async def _create(provider: Provider, payment: Payment) -> Opened:
 
 
 def _checked(opened: Opened, payment: Payment) -> Opened:
-    if not opened.facts or any(fact.subject != payment.id for fact in opened.facts):
+    if not opened.facts or not all(_is_about(fact, opened, payment) for fact in opened.facts):
         raise UnknownOutcome("the answer is about another payment")
     return opened
+
+
+def _is_about(fact: ProviderFact, opened: Opened, payment: Payment) -> bool:
+    return fact.subject == payment.id or (fact.subject is None and fact.object_ref == opened.ref)

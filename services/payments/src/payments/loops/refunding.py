@@ -52,7 +52,7 @@ async def _write(world: World, refund: Refund, answer: ProviderFact | Refused | 
             if isinstance(answer, ProviderFact):
                 await calling.record_refund(session, row, answer, world.patience)
             elif isinstance(answer, Refused):
-                _refuse(world, row, answer, session)
+                await _refuse(world, row, answer, session)
             elif isinstance(answer, Unknown):
                 calling.record_unknown(session, row, answer.error, world.patience.retry(row.attempts))
             else:
@@ -65,10 +65,10 @@ async def _write(world: World, refund: Refund, answer: ProviderFact | Refused | 
     await faultpoint("loop.written")
 
 
-def _refuse(world: World, refund: Refund, refused: Refused, session: AsyncSession) -> None:
+async def _refuse(world: World, refund: Refund, refused: Refused, session: AsyncSession) -> None:
     # Refusing to make a refund ends it; refusing to show one that was made says nothing about it.
     if refund.status in _UNSENT:
-        calling.record_refund_refused(session, refund, refused.reason)
+        await calling.record_refund_refused(session, refund, refused.reason)
     else:
         refund.again(now() + world.patience.retry(refund.attempts), str(refused))
 
@@ -77,7 +77,7 @@ async def _call(world: World, refund: Refund) -> ProviderFact | None:
     """Return the refund's state, or None when there is none and its key is forgotten."""
     provider = world.providers[refund.provider]
     if should_look(world, refund):
-        found = await provider.find_refund(refund.id, refund.payment_ref)
+        found = await provider.find_refund(refund.id, refund.capture_ref)
         if found or forgotten(world, refund.called_at):
             return found
     assert refund.request is not None
@@ -90,6 +90,7 @@ async def _fetch(world: World, refund: Refund) -> ProviderFact:
 
 
 def _checked(fact: ProviderFact, refund: Refund) -> ProviderFact:
-    if fact.subject != refund.id:
+    # A refund that somebody made at the provider bears no name of ours.
+    if fact.subject != refund.id and (fact.subject is not None or fact.object_ref != refund.provider_ref):
         raise UnknownOutcome("the answer is about another refund")
     return fact

@@ -11,7 +11,7 @@ from common.db import now
 from common.faults import faultpoint
 from common.loops import LeaseLost, claim, under_lease
 from payments.actions import calling
-from payments.domain import AT_PROVIDER, Patience, ProviderFact, Status
+from payments.domain import ASKABLE, AT_PROVIDER, Patience, ProviderFact, Status
 from payments.errors import Refused, UnknownOutcome
 from payments.loops.world import Unknown, World, all_of, ask
 from payments.models import Payment
@@ -24,8 +24,8 @@ _CLOSABLE: Final = AT_PROVIDER | {Status.MISMATCHED}
 
 
 async def poll_open_payments(world: World) -> int:
-    """Ask for payments that have been quiet for a while."""
-    due = (Payment.status.in_(AT_PROVIDER), Payment.closing.is_(None))
+    """Ask for payments that have been quiet for a while, or that somebody says were paid."""
+    due = (Payment.status.in_(ASKABLE), Payment.closing.is_(None))
     return await _ask_about(world, due, _fetch, calling.record_polled)
 
 
@@ -64,7 +64,7 @@ async def _ask(world: World, call: Call, record: Record, payment: Payment) -> No
 
 async def _checked(world: World, call: Call, payment: Payment) -> Facts:
     facts = await call(world.providers[payment.provider], payment.provider_ref or "")
-    if not facts or any(fact.subject != payment.id for fact in facts):
+    if not facts or not all(payment.is_meant_by(fact) for fact in facts):
         raise UnknownOutcome("the answer is about another payment")
     return facts
 

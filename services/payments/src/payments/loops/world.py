@@ -25,12 +25,13 @@ _LOOK_EVERY = 5
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The database, the providers that are on, and how long things may take."""
+    """The database, the providers that are on, how long things may take, and where providers send buyers back to."""
 
     database: Database
     providers: Mapping[str, Provider]
     patience: Patience
     sealer: Sealer
+    return_url: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,37 +1,19 @@
-"""Payments' tables. A status changes only in the methods here."""
+"""Payments, what happened to them, and the money that came."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from common.db import Base as CommonBase
-from common.db import new_metadata, now
+from common.db import now
 from common.events import new_id
 from common.loops import Leased
 from common.money import Money
-from payments.domain import LIVE, MOVES, REFUND_MOVES, EventStatus, RefundStatus, Status
+from payments.domain import LIVE, MOVES, CaptureStatus, ProviderFact, Status
+from payments.models.base import Base
 
-_LIVE = text("status IN ({})".format(", ".join(f"'{status}'" for status in sorted(LIVE))))
-
-
-class Base(CommonBase):
-    """The base of payments' tables."""
-
-    __abstract__ = True
-    metadata = new_metadata()
-
-
-class Customer(Base):
-    """Payments' copy of a user's name and address: the only personal data here; the highest version wins."""
-
-    __tablename__ = "customers"
-
-    user_id: Mapped[UUID] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    email: Mapped[str]
-    version: Mapped[int]
+_LIVE = "status IN ({})".format(", ".join(f"'{status}'" for status in sorted(LIVE)))
 
 
 class PaymentTransition(Base):
@@ -51,28 +33,13 @@ class PaymentTransition(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
 
 
-class RefundTransition(Base):
-    """One thing that happened to a refund, once."""
-
-    __tablename__ = "refund_transitions"
-    __table_args__ = (UniqueConstraint("refund_id", "went_to"),)
-
-    refund_id: Mapped[UUID]
-    version: Mapped[int]
-    came_from: Mapped[str | None]
-    went_to: Mapped[str]
-    event_id: Mapped[UUID | None] = mapped_column(default=None)
-    event_type: Mapped[str | None] = mapped_column(default=None)
-    at: Mapped[datetime] = mapped_column(default_factory=now)
-    id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
-
-
 class Payment(Leased, Base):
     """One attempt to take the money of an order.
 
     `request` holds the very parameters of the call that opens it, written before the first call and repeated unchanged
     with `idempotency_key`; `called_at` is when that key was first used. `closing` says why it is to be closed.
-    `tried_at` is when the provider last refused a try.
+    `waits_for` is the earlier attempt that must have ended before this one may begin. `tried_at` is when the provider
+    last refused a try, and `superseded_at` when it was left open at a provider that cannot close it.
     """
 
     __tablename__ = "payments"
@@ -80,7 +47,8 @@ class Payment(Leased, Base):
         UniqueConstraint("order_id", "attempt"),
         UniqueConstraint("provider", "provider_ref"),
         CheckConstraint("amount > 0", name="amount"),
-        Index("uq_payments_live", "order_id", unique=True, postgresql_where=_LIVE),
+        Index("uq_payments_live", "order_id", unique=True, postgresql_where=text(f"{_LIVE} AND waits_for IS NULL")),
+        Index("ix_payments_waits_for", "waits_for", postgresql_where=text("waits_for IS NOT NULL")),
         Index("ix_payments_user_id_id", "user_id", "id"),
     )
 
@@ -103,6 +71,8 @@ class Payment(Leased, Base):
     called_at: Mapped[datetime | None] = mapped_column(default=None)
     polls: Mapped[int] = mapped_column(default=0)
     closing: Mapped[str | None] = mapped_column(default=None)
+    waits_for: Mapped[UUID | None] = mapped_column(default=None)
+    superseded_at: Mapped[datetime | None] = mapped_column(default=None)
     tried_at: Mapped[datetime | None] = mapped_column(default=None)
     capture_ref: Mapped[str | None] = mapped_column(default=None)
     captured_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -113,6 +83,13 @@ class Payment(Leased, Base):
     def money(self) -> Money:
         """What is to be paid."""
         return Money(self.amount, self.currency)
+
+    def is_meant_by(self, fact: ProviderFact) -> bool:
+        """Say whether a provider's fact is about this payment: about what it was opened as, or the money inside it."""
+        if self.provider != fact.provider or fact.subject not in {None, self.id} or self.provider_ref is None:
+            return False
+        inside = fact.subject is not None and (self.provider, self.flow) == ("stripe", "checkout")
+        return inside or fact.object_ref == self.provider_ref
 
     def may(self, wanted: Status) -> bool:
         """Say whether the payment may go there."""
@@ -127,10 +104,10 @@ class Payment(Leased, Base):
         self.status = wanted
         if wanted not in LIVE:
             self.forget_request()
-        if wanted in {Status.SUCCEEDED, Status.FAILED, Status.CANCELLED}:
+        if wanted not in LIVE | {Status.MISMATCHED}:
             # Whoever asks the provider just now has lost the lease: it may neither leave one behind nor come again.
             self.done()
-            self.closing = None
+            self.closing = self.waits_for = None
         return record
 
     def note(self, fact_key: str, into: Status | None = None) -> PaymentTransition:
@@ -162,101 +139,49 @@ class Payment(Leased, Base):
         """Have it closed at the provider, now."""
         self.closing, self.due_at = reason, now()
 
+    def wait_for(self, earlier: "Payment") -> None:
+        """Begin only when an earlier attempt has ended."""
+        self.waits_for, self.due_at = earlier.id, None
+
+    def release(self) -> None:
+        """Begin now: nothing can come of the earlier attempt any more, or it is at least no longer asked for."""
+        self.waits_for, self.due_at = None, now()
+
+    def be_watched(self) -> None:
+        """Note that it stays open at the provider: money may still come, and is looked for."""
+        self.superseded_at, self.polls, self.due_at = now(), 0, now()
+
+    def look(self) -> None:
+        """Have the provider asked at once; whoever asks it already began too early to know, and loses the lease."""
+        self.again(now())
+        self.polls = self.attempts = 0
+
+    @property
+    def is_looked_for(self) -> bool:
+        """Whether the provider has not answered yet since it was to be asked at once."""
+        return self.due_at is not None and self.polls == 0
+
     def capture(self, capture_ref: str, at: datetime) -> None:
-        """Note the capture that counts."""
+        """Note the first money that came of it."""
         self.capture_ref, self.captured_at = capture_ref, at
 
 
-class Refund(Leased, Base):
-    """Money to give back, once: asked for by orders, or by the system itself (`system`) for what was not owed."""
+class Capture(Base):
+    """Money that a provider took for an order, once per `capture_ref`: an order keeps one such row as accepted."""
 
-    __tablename__ = "refunds"
+    __tablename__ = "captures"
     __table_args__ = (
-        UniqueConstraint("provider", "provider_ref"),
+        UniqueConstraint("provider", "capture_ref"),
         CheckConstraint("amount > 0", name="amount"),
-        Index("uq_refunds_system", "payment_id", unique=True, postgresql_where=text("system")),
+        Index("uq_captures_accepted", "order_id", unique=True, postgresql_where=text("status = 'accepted'")),
     )
 
     payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments.id"), index=True)
     order_id: Mapped[UUID]
     provider: Mapped[str]
-    payment_ref: Mapped[str]
+    capture_ref: Mapped[str]
     amount: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str]
-    reason: Mapped[str]
-    correlation_id: Mapped[str]
-    system: Mapped[bool] = mapped_column(default=False)
-    status: Mapped[str] = mapped_column(default=RefundStatus.INTENDED)
-    version: Mapped[int] = mapped_column(default=0)
-    provider_ref: Mapped[str | None] = mapped_column(default=None)
-    idempotency_key: Mapped[str | None] = mapped_column(default=None)
-    request: Mapped[str | None] = mapped_column(default=None)
-    called_at: Mapped[datetime | None] = mapped_column(default=None)
-    polls: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime] = mapped_column(default_factory=now)
+    status: Mapped[str] = mapped_column(default=CaptureStatus.ACCEPTED)
+    captured_at: Mapped[datetime] = mapped_column(default_factory=now)
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
-
-    @property
-    def money(self) -> Money:
-        """What goes back."""
-        return Money(self.amount, self.currency)
-
-    def may(self, wanted: RefundStatus) -> bool:
-        """Say whether the refund may go there."""
-        return wanted in REFUND_MOVES[RefundStatus(self.status)]
-
-    def move(self, wanted: RefundStatus) -> RefundTransition:
-        """Go there, and return the record of it; raises ValueError for a move that is not allowed."""
-        if not self.may(wanted):
-            message = f"a refund does not go from {self.status} to {wanted}"
-            raise ValueError(message)
-        self.version += 1
-        record = RefundTransition(refund_id=self.id, version=self.version, came_from=self.status, went_to=wanted)
-        self.status = wanted
-        if wanted in {RefundStatus.SUCCEEDED, RefundStatus.FAILED}:
-            self.done()
-        return record
-
-    def prepare(self, request: str, key: str) -> None:
-        """Fix the parameters and the key of the call, before the first call."""
-        self.request, self.idempotency_key, self.called_at = request, key, now()
-
-
-class ProviderEvent(Leased, Base):
-    """An event as the provider sent it, or listed it: kept byte for byte, applied by itself."""
-
-    __tablename__ = "provider_events"
-    __table_args__ = (
-        UniqueConstraint("provider", "event_ref"),
-        Index("ix_provider_events_unmatched", "object_ref", postgresql_where=text("status = 'unmatched'")),
-    )
-
-    provider: Mapped[str]
-    event_ref: Mapped[str]
-    type: Mapped[str]
-    origin: Mapped[str]
-    body: Mapped[bytes] = mapped_column(LargeBinary)
-    sha256: Mapped[str]
-    status: Mapped[str] = mapped_column(default=EventStatus.STORED)
-    object_ref: Mapped[str | None] = mapped_column(default=None)
-    received_at: Mapped[datetime] = mapped_column(default_factory=now)
-    id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
-
-    def end(self, status: EventStatus, note: str | None = None) -> None:
-        """File it: nothing more to do."""
-        self.status, self.last_error = status, note
-        self.done()
-
-    def wait(self, object_ref: str, until: datetime) -> None:
-        """Keep it until its object is known."""
-        self.status, self.object_ref = EventStatus.UNMATCHED, object_ref
-        self.again(until, "no object of ours yet")
-
-
-class Cursor(Leased, Base):
-    """Up to when a provider's own list of events has been read."""
-
-    __tablename__ = "provider_cursors"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    since: Mapped[datetime]
