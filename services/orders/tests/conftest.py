@@ -26,7 +26,7 @@ class Shop:
     """The orders service with one buyer."""
 
     def __init__(self, one: OneService) -> None:
-        self.one, self.buyer = one, uuid4()
+        self.one, self.buyer, self.clerk = one, uuid4(), uuid4()
 
     async def product(self, amount: int = 2599, currency: str = "USD", **changes: object) -> UUID:
         """Let orders hear of a product and return its id."""

@@ -38,7 +38,7 @@ class ProviderNotConfigured(Invalid):
 
 
 class OrderNotPayable(Conflict):
-    """The order cannot be paid now; `status` says why."""
+    """The order cannot be paid now: `order_status` says why."""
 
 
 class PaymentInProgress(Conflict):

@@ -41,7 +41,7 @@ async def pay_again(session: AsyncSession, order_id: UUID, owner: UUID, way: tup
     order = await get_order_locked(session, order_id, owner)
     attempts = order.attempts.values()
     if order.status != Status.AWAITING_PAYMENT:
-        raise OrderNotPayable(status=order.status, payment_status=order.payment_status)
+        raise OrderNotPayable(order_status=order.status, payment_status=order.payment_status)
     if any(attempt.under_way for attempt in attempts):
         raise PaymentInProgress(payment_status=order.payment_status)
     if order.payment_state == AttemptState.INTENDED and sum(not attempt.ended for attempt in attempts) > 1:

@@ -21,9 +21,9 @@ async def refund_order(session: AsyncSession, order_id: UUID, reason: str) -> Or
     """Support gives back all that an order holds; raises RefundInProgress, NothingToRefund, OrderNotFound."""
     order = await get_order_locked(session, order_id)
     if order.refund_under_way:
-        raise RefundInProgress(status=order.status, payment_status=order.payment_status)
+        raise RefundInProgress(order_status=order.status, payment_status=order.payment_status)
     if not order.held:
-        raise NothingToRefund(status=order.status, payment_status=order.payment_status)
+        raise NothingToRefund(order_status=order.status, payment_status=order.payment_status)
     wake_waiting(session, order)
     request_refund(session, order, reason)
     return order
