@@ -17,6 +17,7 @@ import httpx2
 httpx2.alias_httpx()  # the SDK's async client wants httpx, which is not installed
 
 import pytest
+import razorpay
 import stripe
 import uvicorn
 from starlette.applications import Starlette
@@ -66,6 +67,18 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
         listener.close()
 
 
+def genuine(body: bytes, request: Request) -> bool:
+    """Whether a webhook was signed by its provider, by the judgement of that provider's SDK."""
+    try:
+        if "x-razorpay-signature" in request.headers:
+            signature = request.headers["x-razorpay-signature"]
+            return bool(razorpay.Utility().verify_webhook_signature(body.decode(), signature, SECRET))
+        stripe.WebhookSignature.verify_header(body, request.headers["stripe-signature"], SECRET, 300)
+    except (stripe.SignatureVerificationError, razorpay.errors.SignatureVerificationError):
+        return False
+    return True
+
+
 @dataclass
 class Shop:
     """Receives webhooks: keeps what is genuine, and answers with the next of `answers` (200 when there is none)."""
@@ -77,6 +90,7 @@ class Shop:
     at_once: int = 0
     most_at_once: int = 0
     slowness: float = 0.0
+    ids: list[str] = field(default_factory=list)
 
     @property
     def types(self) -> list[str]:
@@ -88,15 +102,14 @@ class Shop:
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(self.slowness)
         self.at_once -= 1
-        try:
-            stripe.WebhookSignature.verify_header(body, request.headers["stripe-signature"], SECRET, 300)
-        except stripe.SignatureVerificationError:
+        if not genuine(body, request):
             self.forged += 1
             return Response(status_code=400)
         status = self.answers.pop(0) if self.answers else 200
         if status < 300:
             self.bodies.append(body)
             self.events.append(json.loads(body))
+            self.ids.append(request.headers.get("x-razorpay-event-id", ""))
         return Response(status_code=status)
 
 

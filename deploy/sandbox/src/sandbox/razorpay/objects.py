@@ -72,6 +72,7 @@ def _card(card: Card, name: str) -> JsonObject:
         "entity": "card",
         "name": name,
         "last4": card.number[-4:],
+        "iin": card.number[:6],
         "network": card.network,
         "type": "credit",
         "issuer": None,
@@ -84,7 +85,7 @@ def _card(card: Card, name: str) -> JsonObject:
 
 def authorized(payment: JsonObject) -> JsonObject:
     """The payment once the bank has agreed."""
-    acquirer = {"auth_code": f"{secrets.randbelow(10**6):06}"}
+    acquirer = {"auth_code": f"{secrets.randbelow(10**6):06}", "rrn": f"{secrets.randbelow(10**12):012}"}
     return payment | dict.fromkeys(_ERRORS) | {"status": "authorized", "acquirer_data": acquirer}
 
 
