@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from sandbox.pages import render, root_of
+from sandbox.pages import render
 from sandbox.provider import JsonObject
 from sandbox.razorpay import payments
 from sandbox.razorpay.api import given_by
-from sandbox.razorpay.books import Books
+from sandbox.razorpay.books import NAME, Books
 from sandbox.razorpay.cards import SHOWN
 from sandbox.razorpay.errors import Answer, RazorpayError, invalid
 from sandbox.razorpay.params import Kind, read, require
@@ -46,12 +46,12 @@ class Checkout:
         """Attempt a payment by the given card."""
         scripted = "application/json" in request.headers.get("accept", "")
         respond = as_json if scripted else partial(self._handed_back, request)
-        order_id, page = request.path_params["order"], f"{root_of(request)}{request.url.path}"
+        order_id = request.path_params["order"]
         try:
             given = _understood(await given_by(request))
         except RazorpayError as error:
             return respond(error.answer())
-        call = Call("checkout.pay", lambda books: _attempt(books, order_id, given, page), respond)
+        call = Call("checkout.pay", lambda books: _attempt(books, order_id, given), respond)
         return await self._performer.perform(call)
 
     def _handed_back(self, request: Request, answer: Answer) -> Response:
@@ -74,7 +74,7 @@ class Checkout:
         return page
 
 
-def _attempt(books: Books, order_id: str, given: JsonObject, page: str) -> Answer:
+def _attempt(books: Books, order_id: str, given: JsonObject) -> Answer:
     """What the shop's page is told; a payment that was never finished has only its id and where to go on."""
     order = books.get("order", order_id)
     attempt = payments.attempt(books, order, given)
@@ -82,6 +82,7 @@ def _attempt(books: Books, order_id: str, given: JsonObject, page: str) -> Answe
         return attempt.refusal.answer()
     payment_id = attempt.payment["id"]
     if attempt.payment["status"] == "created":
+        page = f"{books.world.settings.address()}/{NAME}/checkout/{order_id}"
         return Answer(200, {"razorpay_payment_id": payment_id, "next": [{"action": "redirect", "url": page}]})
     signature = hand_back_signature(order_id, payment_id, books.secrets(order_id)["key_secret"])
     ids = {"razorpay_payment_id": payment_id, "razorpay_order_id": order_id}
