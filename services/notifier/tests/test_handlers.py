@@ -2,9 +2,10 @@
 
 from common.contracts.auth import UserUpdated
 from common.contracts.orders import Line, OrderCancelled, OrderExpired, OrderRefunded, OrderRejected
-from common.contracts.payments import PaymentFailed
+from common.contracts.payments import PaymentFailed, PaymentSurplus
 from common.events import new_id
 from common.money import Money
+from notifier.handlers import events
 
 from .conftest import ordered, paid, registered, rows
 
@@ -98,6 +99,58 @@ async def test_a_failure_told_after_the_order_was_paid_does_not_invite_to_pay(no
     await notifier.work_loops()
     assert "no longer waits for a payment" in post.taken[-1].text
     assert "try again" not in post.taken[-1].text
+
+
+def surplus(order):
+    return PaymentSurplus(
+        payment_id=new_id(),
+        order_id=order.order_id,
+        number=order.number,
+        user_id=order.user_id,
+        attempt=2,
+        provider="razorpay",
+        amount=Money(2599, "USD"),
+        capture_ref="pay_2",
+        refund_id=new_id(),
+    )
+
+
+async def test_who_paid_twice_is_told_once_that_the_second_amount_goes_back(notifier, post):
+    user = registered()
+    order = ordered(user.user_id)
+    second = surplus(order)
+    await notifier.hear(second)
+    assert await notifier.inbox_rows("waiting") == ["payment.surplus"]
+    await notifier.hear(user, order, paid(order), second, second)
+    await notifier.work_waiting()
+    await notifier.work_loops()
+    [mail] = [mail for mail in post.taken if "twice" in mail.message["Subject"]]
+    assert mail.recipients == ["ada@example.com"]
+    for body in (mail.text, mail.html):
+        assert "You paid twice for order S-1042" in body
+        assert "25.99 USD, goes back to you" in body
+        assert f"https://shop.example/orders/{order.order_id}" in body
+
+
+def test_a_surplus_that_went_back_is_not_told_again():
+    """Its refund is no order's: orders tells nothing of it, and the notifier does not hear refunds themselves."""
+    assert "refund.succeeded" not in events.types
+
+
+async def test_a_third_payment_is_another_mail(notifier, post):
+    user = registered()
+    order = ordered(user.user_id)
+    await notifier.hear(user, order, surplus(order), surplus(order))
+    await notifier.work_loops()
+    assert len([mail for mail in post.taken if "twice" in mail.message["Subject"]]) == 2
+
+
+async def test_money_that_came_too_late_goes_back_with_the_reason(notifier, post):
+    user = registered()
+    order = ordered(user.user_id)
+    await notifier.hear(user, order, refunded(order, reason="paid_after_end"))
+    await notifier.work_loops()
+    assert "had ended before your payment came" in post.taken[-1].text
 
 
 async def test_an_order_that_ended_is_closed_without_a_mail(notifier, post):

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 Status = Literal["queued", "sending", "sent", "rejected", "unknown"]
 Verdict = Literal["accepted", "refused", "deferred", "away", "ambiguous"]
-Template = Literal["welcome", "order_paid", "payment_failed", "refunded", "order_rejected"]
+Template = Literal["welcome", "order_paid", "payment_failed", "refunded", "paid_twice", "order_rejected"]
 
 EMAIL: Final = "email"
 MOVES: Final[dict[Status, frozenset[Status]]] = {
@@ -95,4 +95,6 @@ REASONS: Final = {
     "cancelled": "The order was cancelled.",
     "requested_by_customer": "You asked for it.",
     "duplicate": "The order was paid more than once.",
+    "paid_after_end": "The order had ended before your payment came.",
+    "payment_mismatch": "What was paid was not what the order cost.",
 }

@@ -11,7 +11,7 @@ from common.contracts.orders import (
     OrderRefunded,
     OrderRejected,
 )
-from common.contracts.payments import PaymentFailed
+from common.contracts.payments import PaymentFailed, PaymentSurplus
 from common.inbox import EventRouter
 from notifier.actions import copying, queueing
 
@@ -46,6 +46,12 @@ async def confirm_payment(event: OrderPaid, session: AsyncSession) -> None:
 async def tell_failed_payment(event: PaymentFailed, session: AsyncSession) -> None:
     """Mail how to try again."""
     await queueing.tell_failed_payment(session, event)
+
+
+@events.on(PaymentSurplus)
+async def tell_surplus(event: PaymentSurplus, session: AsyncSession) -> None:
+    """Mail that the second payment goes back; its refund is told nobody else, for it was never the order's money."""
+    await queueing.tell_surplus(session, event)
 
 
 @events.on(OrderRefunded)

@@ -20,6 +20,7 @@ SUBJECTS: Final[Mapping[str, str]] = {
     "order_paid": "Order {number} is paid",
     "payment_failed": "Order {number}: the payment did not go through",
     "refunded": "Order {number}: money is on its way back to you",
+    "paid_twice": "Order {number}: you paid twice, and one payment goes back to you",
     "order_rejected": "Order {number} could not be accepted",
 }
 # 7 bit: no server on the way needs an extension, and no line gets too long.

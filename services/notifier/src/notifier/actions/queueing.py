@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.auth import UserRegistered
 from common.contracts.orders import Line, OrderPaid, OrderRefunded, OrderRejected
-from common.contracts.payments import PaymentFailed
+from common.contracts.payments import PaymentFailed, PaymentSurplus
 from common.db import now, wake_after_commit
 from common.errors import NotYet
 from common.telemetry import current_trace
@@ -45,6 +45,12 @@ async def tell_failed_payment(session: AsyncSession, payment: PaymentFailed) -> 
     context = {"order_id": str(order.id), "number": order.number, "total": str(order.total), "open": order.open}
     cause = f"{payment.wire}:{payment.payment_id}:{payment.try_ref}"
     await _queue(session, order.user_id, Mail(cause, "payment_failed", context))
+
+
+async def tell_surplus(session: AsyncSession, payment: PaymentSurplus) -> None:
+    """Tell the buyer that the order was paid twice and that the second amount goes back, once per such payment."""
+    context = {"order_id": str(payment.order_id), "number": payment.number, "amount": str(payment.amount)}
+    await _queue(session, payment.user_id, Mail(f"{payment.wire}:{payment.refund_id}", "paid_twice", context))
 
 
 async def tell_refund(session: AsyncSession, order: OrderRefunded) -> None:
