@@ -20,7 +20,7 @@ from common.db import plain_dsn
 from common.serve import listening
 from common.service import Service
 from common.testing import bearer, one_service, seal_settings
-from orders.actions.ending import request_refund
+from orders.actions.refunding import request_refund
 from orders.queries import get_order
 from sandbox.main import Sandbox, SandboxSettings
 from souk.services import BUILDERS, MIGRATIONS

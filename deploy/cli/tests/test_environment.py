@@ -60,3 +60,15 @@ def test_a_home_of_earlier_days_gets_the_secrets_it_lacks_and_keeps_the_others(h
     assert found.keys() == kept.keys()
     assert home.secrets() == found
     assert file.stat().st_mode & 0o077 == 0
+
+
+def test_every_way_to_pay_is_offered_here_and_in_production_only_those_with_keys(home: Home) -> None:
+    def offered(given: dict[str, str]) -> str:
+        return environment("orders", given, home, WHERE)["PAYMENT_METHODS"]
+
+    stripe, razorpay = {"STRIPE_SECRET_KEY": "sk_live_1"}, {"RAZORPAY_KEY_ID": "rzp_live_1"}
+    production = {"SOUK_ENV": "production"}
+    assert offered({}) == offered(stripe) == "stripe:intent,stripe:checkout,razorpay:checkout"
+    assert offered(production | stripe) == "stripe:intent,stripe:checkout"
+    assert offered(production | razorpay) == "razorpay:checkout"
+    assert offered(production | stripe | {"PAYMENT_METHODS": "stripe:intent"}) == "stripe:intent"

@@ -39,6 +39,14 @@ def uses_sandbox(given: Mapping[str, str]) -> bool:
     return not given.get("STRIPE_SECRET_KEY") and not given.get("STRIPE_API_BASE")
 
 
+def ways_to_pay(given: Mapping[str, str]) -> str:
+    """Return the ways to pay on offer: all of them here, but in production only by providers with keys of their own."""
+    keys = {"stripe:intent": "STRIPE_SECRET_KEY", "stripe:checkout": "STRIPE_SECRET_KEY"}
+    keys["razorpay:checkout"] = "RAZORPAY_KEY_ID"
+    production = given.get("SOUK_ENV") == "production"
+    return ",".join(way for way, key in keys.items() if given.get(key) or not production)
+
+
 def uses_razorpay_sandbox(given: Mapping[str, str]) -> bool:
     """Say whether Razorpay is the sandbox, by the same rule."""
     return not given.get("RAZORPAY_KEY_ID") and not given.get("RAZORPAY_API_BASE")
@@ -87,6 +95,7 @@ def environment(service: str, given: Mapping[str, str], home: Home, where: Addre
         "AMQP_URL": where.amqp_url,
         f"DATABASE_URL_{service.upper()}": where.database_url(f"souk_{service}"),
         "ADMIN_EMAIL": ADMIN_EMAIL,
+        "PAYMENT_METHODS": ways_to_pay(given),
         "ADMIN_PASSWORD": kept["ADMIN_PASSWORD"],
         "STRIPE_WEBHOOK_SECRET": signing["stripe"],
         "RAZORPAY_WEBHOOK_SECRET": signing["razorpay"],
