@@ -4,6 +4,7 @@ import asyncio
 from enum import StrEnum
 from uuid import UUID
 
+import asyncpg
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
@@ -94,3 +95,25 @@ async def test_connections_the_server_has_closed_are_replaced_unseen(open_servic
         await asyncio.sleep(0.2)  # the news is on its way
         async with database.transaction() as session:
             await query(session, "SELECT 1")
+
+
+async def test_a_statement_by_itself_is_committed_in_one_trip(database, ask):
+    insert = "INSERT INTO guests (id, name) VALUES ($1, $2) RETURNING name"
+    assert [row["name"] for row in await database.once(insert, new_id(), "Ada")] == ["Ada"]
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await database.once(insert, new_id(), "Ada")
+    assert len(await ask(database, "SELECT FROM guests")) == 1
+    assert database.engine.pool.checkedout() == 0
+
+
+async def test_a_statement_by_itself_outlives_a_connection_that_ended_or_was_given_up(database):
+    backend = "SELECT pg_backend_pid() AS pid"
+    with pytest.raises((asyncpg.PostgresError, asyncpg.ConnectionDoesNotExistError)):
+        await database.once("SELECT pg_terminate_backend(pg_backend_pid())")
+    [first] = await database.once(backend)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await database.once("SELECT pg_sleep(5)")
+    [second] = await database.once(backend)
+    assert first["pid"] != second["pid"], "what a cancelled statement may still be doing disturbs nobody"
+    assert database.engine.pool.checkedout() == 0

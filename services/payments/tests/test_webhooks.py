@@ -136,6 +136,8 @@ async def test_the_bytes_are_kept_and_told_of_once(till) -> None:
         assert (await till.webhook(BODY)).status_code == 200
     row = (await till.rows("SELECT * FROM provider_events"))[0]
     assert bytes(row["body"]) == BODY
+    for _ in range(2):
+        await till.one.work_loops("apply facts")
     told = await till.one.told("webhook.received")
     assert [event.channel for event in told] == ["WEBHOOK"]
     assert told[0].data["body_sha256"] == row["sha256"]
@@ -157,15 +159,16 @@ async def statements(till) -> AsyncIterator[list[str]]:
     sa_event.listen(engine, "checkout", listen)
     sa_event.listen(engine, "before_cursor_execute", note)
     yield seen
+    await asyncio.sleep(0)  # the driver's loggers are called soon
     sa_event.remove(engine, "checkout", listen)
     sa_event.remove(engine, "before_cursor_execute", note)
 
 
-async def test_a_webhook_costs_one_insert_beside_the_event_it_tells(till) -> None:
+async def test_a_webhook_costs_one_trip(till) -> None:
     await till.webhook({**EVENT, "id": "evt_0"})  # the driver asks each connection once about types
     async with statements(till) as seen:
         await till.webhook(EVENT)
-    assert sorted(seen) == ["BEGIN", "COMMIT", "INSERT", "INSERT"]
+    assert seen == ["INSERT"]
 
 
 async def test_a_refused_webhook_costs_the_database_nothing(till) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, ORMExecuteState, Session, SessionTransaction
+from sqlalchemy.util import greenlet_spawn
 
 from common.faults import faultpoint
 from common.wakeups import Waker
@@ -109,6 +110,25 @@ class Database:
         """
         async with self._queries() as session:
             yield session
+
+    async def once(self, sql: str, *args: object) -> list[asyncpg.Record]:
+        """Run one statement (`$1`, `$2` …) by itself, in one trip: it is committed when this returns."""
+        try:
+            pooled: Any = await greenlet_spawn(self.engine.sync_engine.pool.connect)
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            raise error.__cause__ or error from None  # the driver's own, as every error of this door
+        whole = False
+        try:
+            rows: list[asyncpg.Record] = await pooled.driver_connection.fetch(sql, *args)
+            whole = True
+        except asyncpg.PostgresError:
+            whole = True  # the server refused; the connection is as good as before
+            raise
+        finally:
+            if not whole:
+                pooled.invalidate(soft=True)
+            await greenlet_spawn(pooled.close)
+        return rows
 
     async def close(self) -> None:
         """Close every connection."""

@@ -16,6 +16,7 @@ from common.tasks import contained, nap
 log = structlog.get_logger(__name__)
 _CHANNEL = "souk"
 _RECONNECT = 1.0
+_PAUSE = 0.005
 _PAYLOAD = 7000  # PostgreSQL allows 8000 bytes
 
 
@@ -67,6 +68,7 @@ class Waker:
                 await nap(self._pending, 5)
                 self._pending.clear()
                 await self._tell(connection)
+                await asyncio.sleep(_PAUSE)  # what comes meanwhile goes together
         finally:
             connection.terminate()
 

@@ -8,7 +8,8 @@ from fastapi import Depends, Query, Request
 
 from common.auth import CurrentUser, Principal
 from common.db import now
-from common.http import PageOf, Reading, Tx, router
+from common.http import PageOf, Reading, router
+from common.http.deps import Db
 from common.http.fields import Id
 from payments import queries
 from payments.actions.events import store_webhook
@@ -36,9 +37,9 @@ async def _stripe_notice(request: Request) -> Notice:
 @routes.post(
     "/webhooks/stripe", summary="Stripe tells of an event", responses=_WEBHOOK, openapi_extra={"requestBody": _EVENT}
 )
-async def take_stripe_webhook(notice: Annotated[Notice, Depends(_stripe_notice)], session: Tx) -> WebhookTaken:
+async def take_stripe_webhook(notice: Annotated[Notice, Depends(_stripe_notice)], database: Db) -> WebhookTaken:
     """Store a signed event; 200 means that it will not be lost. A repeat is 200 as well."""
-    await store_webhook(session, "stripe", notice)
+    await store_webhook(database, "stripe", notice)
     return WebhookTaken()
 
 

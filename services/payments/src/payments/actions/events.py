@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.payments import WebhookReceived
-from common.db import fetch, now, wake_after_commit
+from common.db import Database, fetch, now, wake_after_commit
 from common.events import new_id
 from common.outbox import emit
 from payments.actions.facts import apply_provider_fact
@@ -27,37 +27,27 @@ ON CONFLICT (provider, event_ref) DO NOTHING RETURNING id
 """
 
 
-async def store_webhook(session: AsyncSession, provider: str, notice: Notice) -> None:
-    """Keep a verified webhook and tell of it; a repeat of the same event changes nothing."""
-    delivery_id = await _store(session, provider, notice, "webhook")
-    if delivery_id is None:
-        return
-    told = {
-        "delivery_id": delivery_id,
-        "provider": provider,
-        "event_ref": notice.event_ref,
-        "type": notice.type,
-        "body_sha256": _sha256(notice),
-    }
-    emit(session, WebhookReceived.model_validate(told))
+async def store_webhook(database: Database, provider: str, notice: Notice) -> None:
+    """Keep a verified webhook, committed when this returns; a repeat of the same event changes nothing."""
+    if await database.once(_STORE, *_row(provider, notice, "webhook")):
+        database.waker.wake(["apply facts"])
 
 
 async def store_listed(session: AsyncSession, provider: str, notices: Sequence[Notice]) -> int:
     """Keep the listed events that no webhook has brought; return how many those were."""
-    return sum([await _store(session, provider, notice, "list") is not None for notice in notices])
+    return sum([await _store(session, provider, notice, "list") for notice in notices])
 
 
-async def _store(session: AsyncSession, provider: str, notice: Notice, origin: str) -> UUID | None:
-    row = (new_id(), provider, notice.event_ref, notice.type, origin, notice.body, _sha256(notice))
-    stored = await fetch(session, _STORE, *row)
-    if not stored:
-        return None
+async def _store(session: AsyncSession, provider: str, notice: Notice, origin: str) -> bool:
+    if not await fetch(session, _STORE, *_row(provider, notice, origin)):
+        return False
     wake_after_commit(session, "apply facts")
-    return row[0]
+    return True
 
 
-def _sha256(notice: Notice) -> str:
-    return hashlib.sha256(notice.body).hexdigest()
+def _row(provider: str, notice: Notice, origin: str) -> tuple[UUID, str, str, str, str, bytes, str]:
+    digest = hashlib.sha256(notice.body).hexdigest()
+    return (new_id(), provider, notice.event_ref, notice.type, origin, notice.body, digest)
 
 
 async def apply_event(
@@ -68,6 +58,8 @@ async def apply_event(
     if provider is None:
         event.again(now() + patience.longest_retry, "provider_not_configured")
         return
+    if event.status == EventStatus.STORED and event.origin == "webhook":
+        _tell_received(session, event)
     try:
         content = provider.parse(event.body)
     except Unreadable as error:
@@ -79,6 +71,17 @@ async def apply_event(
         return
     effects = {fact: await apply_provider_fact(session, fact) for fact in content.facts}
     _file(event, effects, patience)
+
+
+def _tell_received(session: AsyncSession, event: ProviderEvent) -> None:
+    told = {
+        "delivery_id": event.id,
+        "provider": event.provider,
+        "event_ref": event.event_ref,
+        "type": event.type,
+        "body_sha256": event.sha256,
+    }
+    emit(session, WebhookReceived.model_validate(told))
 
 
 def _ignore(event: ProviderEvent, content: Content) -> None:
