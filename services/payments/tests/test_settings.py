@@ -10,6 +10,7 @@ from common.migrations import MACHINERY
 from common.settings import BadSetting, load
 from common.testing import seal_settings
 from payments.models import Base
+from payments.providers.configured import configured
 from payments.settings import PaymentsSettings
 
 _BASE = {"DATABASE_URL_PAYMENTS": "postgresql://u@h/d", "WIRE": "inprocess", **seal_settings("payments")}
@@ -21,12 +22,22 @@ _PRODUCTION = {
     "PUBLIC_URL": "https://shop.example",
 }
 _LIVE = {"STRIPE_SECRET_KEY": "sk_live_1"}
+_RAZORPAY_LIVE = {"RAZORPAY_KEY_ID": "rzp_live_1", "RAZORPAY_KEY_SECRET": "secret"}
 
 
 @pytest.mark.parametrize(
     ("environ", "sentence"),
     [
-        (_PRODUCTION, "STRIPE_SECRET_KEY is missing"),
+        (_PRODUCTION, "STRIPE_SECRET_KEY and RAZORPAY_KEY_ID are missing"),
+        (
+            {**_BASE, **_RAZORPAY_LIVE, "RAZORPAY_API_BASE": "http://127.0.0.1:1/razorpay"},
+            "RAZORPAY_API_BASE must not be set beside a live RAZORPAY_KEY_ID",
+        ),
+        ({**_BASE, "RAZORPAY_KEY_ID": "rzp_test_1"}, "RAZORPAY_KEY_SECRET is missing"),
+        ({**_BASE, "RAZORPAY_KEY_SECRET": "secret"}, "RAZORPAY_KEY_ID is missing"),
+        ({**_BASE, "RAZORPAY_KEY_ID": "key_1", "RAZORPAY_KEY_SECRET": "secret"}, "RAZORPAY_KEY_ID cannot be used"),
+        ({**_PRODUCTION, **_LIVE, "PUBLIC_URL": "http://shop.example"}, "PUBLIC_URL must be https"),
+        ({**_PRODUCTION, **_LIVE, "STOREFRONT_URL": "http://shop.example/after"}, "STOREFRONT_URL must be https"),
         ({**_PRODUCTION, **_LIVE, "STRIPE_API_BASE": "http://127.0.0.1:1/stripe"}, "STRIPE_API_BASE must not be set"),
         (
             {**_BASE, "STRIPE_SECRET_KEY": "rk_live_1", "STRIPE_API_BASE": "http://h/x"},
@@ -46,9 +57,94 @@ def test_what_cannot_work_stops_the_start_with_a_sentence(environ, sentence) -> 
         load(PaymentsSettings, environ)
 
 
-def test_a_live_key_alone_starts_in_production() -> None:
-    settings = load(PaymentsSettings, {**_PRODUCTION, **_LIVE})
+@pytest.mark.parametrize("keys", [_LIVE, _RAZORPAY_LIVE, {**_LIVE, **_RAZORPAY_LIVE}])
+def test_live_keys_of_either_provider_start_in_production(keys) -> None:
+    settings = load(PaymentsSettings, {**_PRODUCTION, **keys})
     assert "sk_live" not in repr(settings)
+    assert "'secret'" not in repr(settings)
+    providers = configured(settings)
+    assert set(providers) == {name.partition("_")[0].lower() for name in keys}
+    assert all(provider.livemode for provider in providers.values())
+
+
+def test_a_provider_without_credentials_is_off() -> None:
+    assert (
+        configured(load(PaymentsSettings, {**_BASE, "RAZORPAY_WEBHOOK_SECRET": "s", "STRIPE_WEBHOOK_SECRET": "s"}))
+        == {}
+    )
+
+
+def test_two_secrets_sign_webhooks_while_one_replaces_the_other() -> None:
+    settings = load(PaymentsSettings, {**_BASE, "RAZORPAY_WEBHOOK_SECRET": "new, old,", "STRIPE_WEBHOOK_SECRET": "one"})
+    assert settings.razorpay_webhook_secrets == ("new", "old")
+    assert settings.stripe_webhook_secrets == ("one",)
+
+
+@pytest.mark.parametrize("name", ["PUBLIC_URL", "STOREFRONT_URL"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://good.com@evil.com",
+        "https://user:word@good.com/",
+        "https://evil.com\\@good.com",
+        "https://good.com\\evil",
+        "//evil.com",
+        "https:////evil.com",
+        "https://good.com//evil.com",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "ht\ttps://good.com",
+        "https://good.com/\tevil",
+        "https://good.com/\n",
+        " https://good.com",
+        "http://2130706433/",
+        "http://0x7f000001/",
+        "http://127.1/",
+        "https://1.2.3.256/",
+        "https://пример.example/",
+        "https://goo\u017f.com/",
+        "https://good.com./",
+        "https://-good.com/",
+        "https://good.com/../evil",
+        "https://good.com/./evil",
+        "https://good.com/%2e%2e/evil",
+        "https://good.com/after?next=evil",
+        "https://good.com/#evil",
+        "https://good.com:70000/",
+        "https://[::1/",
+        "https://[1.2.3.4]/",
+        "https://",
+        "shop.example",
+    ],
+)
+def test_an_address_that_may_lead_elsewhere_stops_the_start(name, address) -> None:
+    with pytest.raises(BadSetting, match=name):
+        load(PaymentsSettings, {**_BASE, name: address})
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("https://shop.example", "https://shop.example"),
+        ("https://shop.example/", "https://shop.example"),
+        ("https://shop.example:8443/after/paying", "https://shop.example:8443/after/paying"),
+        ("https://xn--e1afmkfd.example", "https://xn--e1afmkfd.example"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://[::1]:8000/", "http://[::1]:8000"),
+        ("http://localhost:3000/done", "http://localhost:3000/done"),
+    ],
+)
+def test_a_plain_address_is_taken(address, kept) -> None:
+    settings = load(PaymentsSettings, {**_BASE, "PUBLIC_URL": address, "STOREFRONT_URL": address})
+    assert settings.storefront_url == kept
+    assert settings.return_url == f"{kept}/api/v1/payments/return"
+    if "shop.example" not in kept and "xn--" not in kept:
+        load(PaymentsSettings, {**_PRODUCTION, **_LIVE, "PUBLIC_URL": address, "STOREFRONT_URL": address})
+
+
+def test_without_a_public_address_buyers_come_back_to_this_machine() -> None:
+    settings = load(PaymentsSettings, {**_BASE, "PORT": "8123"})
+    assert settings.return_url == "http://127.0.0.1:8123/api/v1/payments/return"
 
 
 def test_the_pace_shortens_waits_but_no_lease() -> None:

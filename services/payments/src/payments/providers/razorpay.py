@@ -79,17 +79,19 @@ class Razorpay:
 
     async def open(self, request: str, key: str) -> Opened:  # noqa: ARG002 - the receipt is the key
         wanted = orjson.loads(request)
-        found = await self._made_before(UUID(wanted["receipt"]), {})
+        payment_id = UUID(wanted["receipt"])
+        found = await self._made_before(payment_id, {})
         if found is not None:
             return found
         try:
-            return self._opened(await self._ask(lambda client: client.order.create(wanted)))
+            return await self._create(wanted)
         except Refused as error:
-            if "unique_receipt" not in str(error):
+            if "unique_receipt" in str(error):  # not every country's API knows it: the look before must do
+                return await self._create({name: wanted[name] for name in wanted if name != "unique_receipt"})
+            found = await self._made_before(payment_id, {})
+            if found is None:
                 raise
-        # Not every country's API knows it: the look before must do.
-        bare = {name: value for name, value in wanted.items() if name != "unique_receipt"}
-        return self._opened(await self._ask(lambda client: client.order.create(bare)))
+            return found
 
     async def find(self, payment_id: UUID, since: datetime) -> Opened | None:
         return await self._made_before(payment_id, {"from": _seconds(since - _CLOCKS_APART)})
@@ -169,6 +171,9 @@ class Razorpay:
         if self._connected is None:
             self._connected = Transport(self._access)
         return await self._connected.ask(call)
+
+    async def _create(self, wanted: Json) -> Opened:
+        return self._opened(await self._ask(lambda client: client.order.create(wanted)))
 
     async def _made_before(self, payment_id: UUID, span: Json) -> Opened | None:
         """Return the oldest order made for a payment."""

@@ -23,7 +23,7 @@ _NOT_ALLOWED: Final = frozenset({401, 403})
 # The statuses that tell what was not done, if their body does. Not 409: the first call still runs.
 _TELLING: Final = frozenset(range(400, 500)) - {408, 409, 425, 429}
 # Refusals that pass: another operation on the payment is under way, or the call that is repeated holds the key.
-_PASSING: Final = ("in progress", "idempotency")
+_PASSING: Final = ("in progress", "idempotency", "try again shortly")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
