@@ -47,8 +47,8 @@ async def let_successors_begin(session: AsyncSession, payment: Payment) -> None:
     """The payment has ended unpaid: who waits for it begins, or ends as it was asked to meanwhile."""
     await session.flush()  # the index lets the next one in once this one has left
     for later in await list_waiting_locked(session, payment):
-        if later.closing:
-            tell_cancelled(session, later, later.move(Status.CANCELLED, "cancelled"), later.closing)
+        if asked := later.closing:
+            tell_cancelled(session, later, later.move(Status.CANCELLED, "cancelled"), asked)
         else:
             later.release()
             wake_after_commit(session, "open payments")

@@ -29,6 +29,9 @@ from payments.queries import (
 async def request_payment(session: AsyncSession, fact: OrderPaymentRequested) -> None:
     """Intend a payment. One before it that may still bring money is closed first, and this one waits for that."""
     known = await list_order_locked(session, fact.order_id)
+    if known:
+        # Whoever held the lock just now may have added one, which the list it held up does not show.
+        known = await list_order_locked(session, fact.order_id)
     if any(payment.attempt == fact.attempt for payment in known):
         return
     payment = Payment(
