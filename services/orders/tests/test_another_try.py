@@ -9,6 +9,7 @@ import pytest
 
 from common.contracts.auth import UserRegistered, UserUpdated
 from common.contracts.payments import PaymentCancelled, PaymentFailed, PaymentMismatched, PaymentProcessing
+from common.db import fetch
 from common.money import Money
 from common.testing import bearer
 
@@ -241,6 +242,23 @@ async def test_what_is_needed_to_pay_is_the_buyers_own(shop: Shop) -> None:
     await shop.one.hear(shop.opened(other, flow="checkout", client_secret=None, checkout_url=page))
     assert (await shop.show(other))["payment"]["checkout_url"] == page
     assert (await shop.show(other, "support"))["payment"]["checkout_url"] is None
+
+
+async def test_each_request_for_a_payment_has_its_step(shop: Shop) -> None:
+    order = await pay_twice(shop)
+    await shop.let_time_pass(order)
+    await shop.one.hear(PaymentCancelled(**shop.of(order, 2), reason="previous_attempt_live"))
+    async with shop.one.database.reading() as session:
+        steps = await fetch(session, "SELECT * FROM order_transitions ORDER BY version")
+    told = {envelope.id: envelope.type for envelope in await shop.one.told()}
+    assert [step["version"] for step in steps] == [1, 2, 3, 4, 5]
+    assert [told[step["event_id"]] for step in steps] == [
+        "order.created",
+        "order.payment_requested",
+        "order.payment_requested",
+        "order.closing",
+        "order.closing",
+    ]
 
 
 async def test_the_second_attempt_of_an_expiring_order_is_the_one_to_be_closed(shop: Shop) -> None:

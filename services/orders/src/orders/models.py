@@ -134,6 +134,11 @@ class Order(Base):
             self.due_at = None
         return step
 
+    def note(self) -> "Transition":
+        """Return the record of a step that changes no status."""
+        self.version += 1
+        return Transition(order_id=self.id, version=self.version, came_from=self.status, went_to=self.status, at=now())
+
     @property
     def attempts(self) -> dict[int, Attempt]:
         """All attempts to pay, by number; the row's own columns are the current one."""

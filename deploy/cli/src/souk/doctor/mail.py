@@ -4,7 +4,14 @@ from typing import Final
 
 from souk.doctor.checks import Visit, check
 
-DEMANDING: Final = ("user.registered", "order.paid", "payment.failed", "order.refunded", "order.rejected")
+DEMANDING: Final = (
+    "user.registered",
+    "order.paid",
+    "payment.failed",
+    "payment.surplus",
+    "order.refunded",
+    "order.rejected",
+)
 
 # The notifier queues a mail in the transaction that marks its cause done; the mail names the event as its cause.
 _MISSING: Final = """

@@ -29,7 +29,8 @@ SELECT o.id FROM orders o LEFT JOIN (
 ) l ON l.order_id = o.id WHERE l.total IS DISTINCT FROM o.total
 """
 _DISAGREEING: Final = """
-SELECT id FROM orders WHERE (status IN ('paid', 'fulfilled') AND payment_status <> 'succeeded')
+SELECT id FROM orders WHERE
+    (status IN ('paid', 'fulfilled') AND payment_status NOT IN ('succeeded', 'partially_refunded'))
     OR (status = 'refunded' AND payment_status <> 'refunded')
     OR (status IN ('pending', 'awaiting_payment') AND payment_status IN ('succeeded', 'refunded'))
 """

@@ -6,9 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.payments import PaymentCancelled, PaymentFailed, PaymentOpened, PaymentProcessing
 from common.db import now
-from common.outbox import emit
 from orders.actions.ending import closing, end_unpaid
-from orders.actions.moving import locked
+from orders.actions.moving import locked, tell
 from orders.domain import BANKS_PATIENCE, CLOSES_WITHIN, Attempt, AttemptState, Status
 from orders.models import Order
 
@@ -67,6 +66,6 @@ def _go_on_closing(session: AsyncSession, order: Order, before: tuple[int, bool]
         end_unpaid(session, order)
         return
     if before[0] != after[0]:
-        emit(session, closing(order))
+        tell(session, order.note(), closing(order))
     if before[1] != after[1]:
         order.wait_for_money(now() + (BANKS_PATIENCE if after[1] else CLOSES_WITHIN))

@@ -8,7 +8,6 @@ from common.contracts.catalog import StockRejected
 from common.contracts.orders import Flow, OrderCancelled, OrderPaid, OrderPaymentRequested, OrderRejected, Provider
 from common.contracts.payments import PaymentMismatched, PaymentSucceeded
 from common.money import CHARGES, NotChargeable
-from common.outbox import emit
 from orders.actions.facts import lines_of
 from orders.actions.moving import locked, tell, wake_waiting
 from orders.actions.refunding import request_refund
@@ -51,7 +50,7 @@ async def pay_again(session: AsyncSession, order_id: UUID, owner: UUID, way: tup
     except NotChargeable as error:
         raise AmountNotChargeable(reason=error.reason, **error.facts) from error
     wake_waiting(session, order)
-    emit(session, _asked(order, *way))
+    tell(session, order.note(), _asked(order, *way))
     return order
 
 
