@@ -69,7 +69,7 @@ def log_as_json(level: str = "INFO") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for noisy in ("aiormq", "aio_pika", "httpx2", "httpcore2", "alembic", "stripe", "mail.log"):
+    for noisy in ("aiormq", "aio_pika", "httpx2", "httpcore2", "alembic", "stripe", "urllib3", "mail.log"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -1,5 +1,8 @@
 """What a payment looks like in every state, and what comes of closing it."""
 
+from datetime import UTC, datetime
+
+import orjson
 import pytest
 
 from payments.errors import Refused
@@ -141,3 +144,15 @@ async def test_what_the_provider_does_not_know_is_refused(way) -> None:
     opened = await way.open()
     with pytest.raises(Refused):
         await way.adapter.fetch(opened.ref[:-2] + "zz")
+
+
+async def test_a_declined_try_is_never_younger_than_money_that_is_held(razorpay) -> None:
+    opened = await razorpay.open()
+    await razorpay.pay(opened, "declined")
+    [declined] = await razorpay.adapter.fetch(opened.ref)
+    [(_, body)] = await razorpay.told("payment.failed")
+    later = orjson.dumps({**orjson.loads(body), "created_at": orjson.loads(body)["created_at"] + 3600})
+    assert [fact.at for fact in razorpay.adapter.parse(later).facts] == [declined.at]
+    await razorpay.pay(opened, "held")
+    [held] = await razorpay.facts(opened, "authorized")
+    assert declined.at <= held.at <= datetime.now(UTC)

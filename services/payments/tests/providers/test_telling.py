@@ -84,11 +84,14 @@ async def test_a_completed_session_is_paid_only_if_stripe_says_so(checkout) -> N
     assert (later.kind, later.capture_ref[:3]) == ("captured", "pi_")
 
 
-async def test_a_slow_method_that_fails_is_a_declined_try(checkout) -> None:
+async def test_a_slow_method_that_fails_is_one_declined_try_whoever_tells_of_it(checkout) -> None:
     opened = await checkout.open()
     await checkout.pay(opened, "slow_failing")
     [fact] = said(checkout, await checkout.told("checkout.session.async_payment_failed"))
     assert (fact.kind, fact.object_ref, fact.reason) == ("declined", opened.ref, "async_payment_failed")
+    [same] = said(checkout, await checkout.told("payment_intent.payment_failed"))
+    [fetched] = await checkout.facts(opened, "declined")
+    assert fact.try_ref == same.try_ref == fetched.try_ref
 
 
 async def test_an_intent_inside_a_session_says_nothing_of_the_sessions_end(checkout) -> None:
@@ -138,15 +141,16 @@ async def test_the_list_tells_what_webhooks_would_have_told(way) -> None:
     assert [page async for page in way.adapter.events_since(began + timedelta(hours=1)) if page] == []
 
 
-async def test_a_long_list_is_read_to_its_end(razorpay) -> None:
-    began = datetime.now(UTC)
-    opened = await razorpay.open()
-    for _ in range(103):
-        await razorpay.pay(opened, "declined")
-    listed = [notice async for page in razorpay.adapter.events_since(began) for notice in page]
-    assert len({notice.event_ref for notice in listed}) == 103
-    assert listed[0].event_ref.startswith("list:pay_")
-    assert listed[0].event_ref.endswith(":failed")
+async def test_a_long_list_is_read_to_its_end(intent, razorpay) -> None:
+    for way, failed in ((intent, "payment_intent.payment_failed"), (razorpay, "payment.failed")):
+        began = datetime.now(UTC)
+        opened = await way.open()
+        for _ in range(103):
+            await way.pay(opened, "declined")
+        listed = [notice async for page in way.adapter.events_since(began) for notice in page]
+        tries = {notice.event_ref for notice in listed if notice.type == failed}
+        assert len(tries) == 103
+    assert all(name.startswith("list:pay_") and name.endswith(":failed") for name in tries)
 
 
 def event_of(kind: str, **entities: dict) -> dict:

@@ -107,7 +107,8 @@ class Razorpay:
         if any(fact.kind in _MONEY for fact in facts):
             return facts
         declined = tuple(fact for fact in facts if fact.kind == "declined")
-        return (*declined, replace(facts[-1], kind="left_open", try_ref="", reason=""))
+        now = datetime.now(UTC).replace(microsecond=0)
+        return (*declined, replace(facts[-1], kind="left_open", at=now, try_ref="", reason=""))
 
     async def refund(self, request: str, key: str) -> ProviderFact:
         wanted = orjson.loads(request)
@@ -181,7 +182,7 @@ class Razorpay:
         listed = await self._ask(lambda client: client.order.all(asked))
         with documented("list of orders"):
             made = [order for order in listed["items"] if belongs_to(order, payment_id)]
-            return self._opened(min(made, key=lambda order: order["created_at"])) if made else None
+            return self._opened(min(made, key=lambda order: order.get("created_at", 0))) if made else None
 
     def _opened(self, order: Json) -> Opened:
         with documented("order"):

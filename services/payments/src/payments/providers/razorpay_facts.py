@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -31,7 +31,8 @@ _ORDER_OF_TELLING: Final = ("declined", "authorized", "captured")
 
 
 def order_facts(order: Json, payments: Sequence[Json], *, livemode: bool) -> tuple[ProviderFact, ...]:
-    """Return what an order and its payments say: declined tries first, then money; that it is open where neither is."""
+    """Return what an order, just fetched, and its payments say: declined tries, then money; else that it is open."""
+    now = datetime.now(UTC).replace(microsecond=0)
     opened = ProviderFact(
         provider=NAME,
         kind="opened",
@@ -39,17 +40,22 @@ def order_facts(order: Json, payments: Sequence[Json], *, livemode: bool) -> tup
         subject=our_id(order.get("notes"), "payment_id"),
         money=from_razorpay(whole(order["amount"]), text(order["currency"])),
         livemode=livemode,
-        at=moment(order["created_at"]),
+        at=now,
     )
     read = (payment_fact({**payment, "order_id": order["id"]}, livemode=livemode) for payment in payments)
-    tries = [replace(fact, subject=opened.subject) for fact in read if fact is not None]
+    tries = [
+        replace(fact, subject=opened.subject, at=now if fact.kind == "authorized" else fact.at)
+        for fact in read
+        if fact is not None
+    ]
     return tuple(sorted(tries, key=lambda fact: (_ORDER_OF_TELLING.index(fact.kind), fact.at))) or (opened,)
 
 
 def payment_fact(payment: Json, at: datetime | None = None, *, livemode: bool) -> ProviderFact | None:
     """Return what a payment says, None while it says nothing or where it is for no order.
 
-    It has no subject: a payment's notes are the browser's. `at` is when it was so, without it when it was made.
+    It has no subject: a payment's notes are the browser's. `at` is when it was so, without it when it was made; a
+    declined try is always told of as of then, so that it never seems younger than the next one.
     """
     kind, order = _kind(payment), payment.get("order_id")
     if kind is None or not order:
@@ -62,7 +68,7 @@ def payment_fact(payment: Json, at: datetime | None = None, *, livemode: bool) -
         subject=None,
         money=from_razorpay(whole(payment["amount"]), text(payment["currency"])),
         livemode=livemode,
-        at=at or moment(payment["created_at"]),
+        at=moment(payment["created_at"]) if at is None or (kind == "declined" and "created_at" in payment) else at,
         capture_ref=ref if kind == "captured" else "",
         try_ref=ref if kind == "declined" else "",
         reason=(payment.get("error_reason") or payment.get("error_code") or "declined") if kind == "declined" else "",

@@ -20,6 +20,12 @@ _INTENT_KINDS: Final[dict[str, Kind]] = {
 }
 _SESSION_KINDS: Final[dict[str, Kind]] = {"open": "opened", "expired": "cancelled"}
 _COMPLETED_KINDS: Final[dict[str, Kind]] = {"unpaid": "processing", "paid": "captured"}
+_LATER: Final = "async_payment_failed"
+# What becomes of these is known after the session was completed (docs.stripe.com/payments/payment-methods).
+_SLOW_METHODS: Final = frozenset(
+    """acss_debit au_becs_debit bacs_debit boleto customer_balance konbini multibanco nz_bank_account oxxo sepa_debit
+    sofort us_bank_account""".split()
+)
 _REFUND_KINDS: Final[dict[str, Kind]] = {
     "pending": "refund_pending",
     "requires_action": "refund_pending",
@@ -53,7 +59,7 @@ def intent_facts(intent: Json, at: datetime | None = None) -> tuple[ProviderFact
     )
     error = intent.get("last_payment_error")
     if error and kind == "opened":
-        return (_declined(fact, error),)
+        return (_declined(fact, error, in_session=in_session(intent)),)
     return () if in_session(intent) and kind in {"opened", "cancelled"} else (fact,)
 
 
@@ -80,11 +86,8 @@ def session_facts(session: Json, at: datetime | None = None) -> tuple[ProviderFa
 
 def failed_later(session: Json, at: datetime) -> tuple[ProviderFact, ...]:
     """Return the declined try of a session that was completed with a slow method; () when it is not ours."""
-    try_ref = f"{session['id']}:async"
-    return tuple(
-        replace(fact, kind="declined", try_ref=try_ref, reason="async_payment_failed")
-        for fact in session_facts(session, at)
-    )
+    try_ref = f"{id_of(session.get('payment_intent'))}:{_LATER}"
+    return tuple(replace(fact, kind="declined", try_ref=try_ref, reason=_LATER) for fact in session_facts(session, at))
 
 
 def refund_fact(refund: Json, at: datetime, *, livemode: bool) -> ProviderFact | None:
@@ -116,13 +119,15 @@ def id_of(thing: object) -> str:
     return given if isinstance(given, str) else ""
 
 
-def _declined(fact: ProviderFact, error: Json) -> ProviderFact:
+def _declined(fact: ProviderFact, error: Json, *, in_session: bool) -> ProviderFact:
     method = error.get("payment_method") or {}
     reason = error.get("decline_code") or error.get("code") or error.get("type") or "declined"
     # A failed authentication makes no charge: the method it was tried with and the reason name the try.
-    return replace(
-        fact, kind="declined", try_ref=id_of(error.get("charge")) or f"{id_of(method)}:{reason}", reason=reason
-    )
+    try_ref = id_of(error.get("charge")) or f"{id_of(method)}:{reason}"
+    if in_session and method.get("type") in _SLOW_METHODS:
+        # The session tells of the same try, and knows nothing but its intent; it takes no other after this one.
+        try_ref = f"{fact.object_ref}:{_LATER}"
+    return replace(fact, kind="declined", try_ref=try_ref, reason=reason)
 
 
 def _fetched(thing: Json, *, captured: bool) -> datetime:
