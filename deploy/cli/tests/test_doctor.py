@@ -66,7 +66,7 @@ def paid_charge(told: Json) -> Json:
         ),
         ("I5 every", lambda told: paid_charge(told).update(amount_captured=7), lambda told: paid_charge(told)["id"]),
         ("I5 every", lambda told: told["charges"].append(paid_charge(told) | {"id": "ch_2"}), lambda _: "ch_2"),
-        ("I7 every", lambda told: told["refunds"][0].update(metadata={}), lambda told: told["refunds"][0]["id"]),
+        ("I7 every", lambda told: told["refunds"][0].update(metadata={}, id="re_x"), lambda _: "re_x"),
         ("I7 every", lambda told: told["refunds"][0].update(amount=7), lambda told: told["refunds"][0]["id"]),
         ("I7 every", lambda told: told["refunds"][0].update(status="failed"), lambda told: told["refunds"][0]["id"]),
         (

@@ -9,7 +9,7 @@ from souk.doctor.checks import Visit, check
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A state machine, where its history is kept, and which event tells of each status.
+    """A state machine, where its history is kept, and which event (or one of which) tells of each status.
 
     `columns` of `steps` are the thing's id, the old status and the new one; `owner` is the thing's table, with its id
     and status. `silent` events may come without a step, `dense` says that steps are numbered without gaps, and `born`
@@ -59,9 +59,10 @@ MACHINES: Final = (
         {
             "processing": "payment.processing",
             "authorized": "payment.processing",
-            "succeeded": "payment.succeeded",
+            "succeeded": "payment.succeeded payment.surplus",
             "failed": "payment.failed",
             "cancelled": "payment.cancelled",
+            "superseded": "payment.cancelled",
             "mismatched": "payment.mismatched",
         },
     ),
@@ -114,8 +115,9 @@ SELECT t.{key} AS id FROM {steps} t LEFT JOIN outbox o ON o.id = t.event_id AND 
 WHERE t.event_id IS NOT NULL AND o.id IS NULL
 """
 _UNDECLARED: Final = """
-SELECT t.{key} AS id FROM {steps} t JOIN unnest($1::text[], $2::text[]) AS d (status, type) ON d.status = t.{went}
-WHERE t.{came} IS DISTINCT FROM t.{went} AND (t.event_id IS NULL OR t.event_type IS DISTINCT FROM d.type)
+SELECT t.{key} AS id FROM {steps} t JOIN unnest($1::text[], $2::text[]) AS d (status, types) ON d.status = t.{went}
+WHERE t.{came} IS DISTINCT FROM t.{went}
+    AND (t.event_id IS NULL OR (t.event_type = ANY(string_to_array(d.types, ' '))) IS NOT TRUE)
 """
 _GHOSTS: Final = """
 SELECT o.id FROM outbox o WHERE o.type = ANY($1::text[])
@@ -143,7 +145,7 @@ async def _check_machine(visit: Visit, machine: Machine) -> None:
     await visit.accuse(
         service, machine.sql(_UNDECLARED), f"{name}: a step tells not the event it must.", statuses, types
     )
-    told = sorted(set(types) - machine.silent)
+    told = sorted({type_ for each in types for type_ in each.split()} - machine.silent)
     await visit.accuse(service, machine.sql(_GHOSTS), f"{name}: this event tells of a step that was never made.", told)
     await visit.accuse(
         service, machine.sql(_ELSEWHERE), f"{name}: the status is not what the last step says.", machine.born

@@ -8,7 +8,7 @@ from souk.doctor.checks import Check, Visit, check
 # What is worked by a loop, and which of its rows still need one.
 _LEASED: Final = {
     "payments": {
-        "payments": "status IN ('intended', 'unknown', 'open', 'processing', 'authorized')",
+        "payments": "waits_for IS NULL AND status IN ('intended', 'unknown', 'open', 'processing', 'authorized')",
         "refunds": "status IN ('intended', 'unknown', 'pending')",
         "provider_events": "status = 'stored'",
     },

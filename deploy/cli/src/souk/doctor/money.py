@@ -22,10 +22,10 @@ GROUP BY provider, capture_ref HAVING count(*) > 1
 """
 _ATTEMPT_TWICE: Final = "SELECT order_id AS id FROM payments GROUP BY order_id, attempt HAVING count(*) > 1"
 _KEPT_TWICE: Final = """
-SELECT p.order_id AS id, max(p.moved) AS at FROM (
-    SELECT p.*, (SELECT max(at) FROM payment_transitions t WHERE t.payment_id = p.id) AS moved FROM payments p
-) p WHERE p.status = 'succeeded' AND p.amount > (
-    SELECT coalesce(sum(r.amount), 0) FROM refunds r WHERE r.payment_id = p.id AND r.status <> 'failed'
+SELECT p.order_id AS id, max((SELECT max(at) FROM payment_transitions t WHERE t.payment_id = p.id)) AS at
+FROM captures c JOIN payments p ON p.id = c.payment_id WHERE c.amount > (
+    SELECT coalesce(sum(r.amount), 0) FROM refunds r
+    WHERE r.provider = c.provider AND r.capture_ref = c.capture_ref AND r.status <> 'failed'
 ) GROUP BY p.order_id HAVING count(*) > 1
 """
 _PAID_ORDERS: Final = """
@@ -37,7 +37,8 @@ _WITHOUT_CAPTURE: Final = """
 SELECT o.id, o.at FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::timestamptz[])
     AS o (id, payment_id, total, currency, at)
 LEFT JOIN payments p ON p.id = o.payment_id AND p.order_id = o.id AND p.status = 'succeeded'
-    AND (p.amount, p.currency) = (o.total, o.currency) AND p.capture_ref IS NOT NULL
+    AND (p.amount, p.currency) = (o.total, o.currency)
+    AND EXISTS (SELECT FROM captures c WHERE c.payment_id = p.id AND c.status = 'accepted')
 WHERE p.id IS NULL
 """
 _CAPTURED: Final = """
@@ -52,13 +53,14 @@ LEFT JOIN orders o ON o.id = p.order_id
 WHERE o.id IS NULL OR (o.status NOT IN ('paid', 'fulfilled', 'refunded') AND o.refund_id IS NULL)
 """
 _TOO_MUCH: Final = """
-SELECT p.id FROM payments p JOIN refunds r ON r.payment_id = p.id AND r.status <> 'failed'
-WHERE p.status = 'succeeded' GROUP BY p.id, p.amount, p.currency
-HAVING sum(r.amount) > p.amount OR bool_or(r.currency <> p.currency)
+SELECT c.payment_id AS id FROM captures c
+JOIN refunds r ON r.provider = c.provider AND r.capture_ref = c.capture_ref AND r.status <> 'failed'
+GROUP BY c.id HAVING sum(r.amount) > c.amount OR bool_or(r.currency <> c.currency)
 """
 _NEVER_TAKEN: Final = """
-SELECT r.id FROM refunds r LEFT JOIN payments p ON p.id = r.payment_id AND p.order_id = r.order_id
-WHERE r.status <> 'failed' AND coalesce(p.status, '') NOT IN ('succeeded', 'mismatched')
+SELECT r.id FROM refunds r LEFT JOIN captures c ON c.provider = r.provider AND c.capture_ref = r.capture_ref
+    AND c.payment_id = r.payment_id AND c.order_id = r.order_id
+WHERE r.status <> 'failed' AND c.id IS NULL
 """
 _UNKNOWN_SUCCESS: Final = "SELECT id FROM refunds WHERE status = 'succeeded' AND provider_ref IS NULL"
 _FAILED_FOR_GOOD: Final = """
@@ -73,7 +75,8 @@ LEFT JOIN refunds r ON r.id = o.refund_id AND r.order_id = o.id WHERE r.id IS NU
 _GIVEN_BACK: Final = """
 SELECT r.order_id, sum(r.amount)::bigint AS amount, max(r.moved) AS at FROM (
     SELECT r.*, (SELECT max(t.at) FROM refund_transitions t WHERE t.refund_id = r.id) AS moved FROM refunds r
-) r WHERE r.status = 'succeeded' GROUP BY r.order_id
+) r JOIN captures c ON c.provider = r.provider AND c.capture_ref = r.capture_ref AND c.status = 'accepted'
+WHERE r.status = 'succeeded' GROUP BY r.order_id
 """
 _NOT_NOTED: Final = """
 SELECT r.id, r.at FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS r (id, amount, at)

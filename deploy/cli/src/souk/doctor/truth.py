@@ -15,7 +15,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Money a provider took: its ids of the charge and of the payment, in ISO minor units."""
+    """Money a provider took: its ids of the charge and of the capture (`ref`), in ISO minor units."""
 
     id: str
     ref: str
