@@ -15,7 +15,7 @@ import orjson
 from common.money import Money
 from payments.domain import Kind, ProviderFact
 from payments.errors import Refused, SignatureInvalid, UnknownOutcome
-from payments.providers import Content, Notice, Opened, PaymentTerms, RefundTerms
+from payments.providers import Content, Notice, Opened, PaymentTerms, RazorpayCheckout, RefundTerms
 
 _MOVES = ("processing", "authorized")
 
@@ -76,6 +76,7 @@ class Bank:
         self.said: list[tuple[ProviderFact, ...]] = []
         self.mood: list[str] = []
         self.asked: list[str] = []
+        self.terms: list[PaymentTerms] = []
         self.refunds_settle = True
         self._opened: dict[str, Account] = {}
         self._refunded: dict[str, Back] = {}
@@ -131,7 +132,7 @@ class Bank:
     # -- the contract
 
     def payment_request(self, terms: PaymentTerms) -> str:
-        assert terms.return_url.endswith("/payments/return")
+        self.terms.append(terms)
         wanted = {"payment": str(terms.payment_id), "amount": terms.money.amount, "currency": terms.money.currency}
         return orjson.dumps(wanted).decode()
 
@@ -218,7 +219,11 @@ class Bank:
         return self._of_refund(self._refunded[key])
 
     def _as_opened(self, account: Account) -> Opened:
-        return Opened(ref=account.ref, checkout_url=f"https://{self.name}.example/", facts=self._facts(account))
+        if self.closes:
+            return Opened(ref=account.ref, checkout_url=f"https://{self.name}.example/", facts=self._facts(account))
+        money = account.money
+        block = RazorpayCheckout(order_id=account.ref, key_id="key", amount=money.amount, currency=money.currency)
+        return Opened(ref=account.ref, razorpay=block, facts=self._facts(account))
 
     def _facts(self, account: Account) -> tuple[ProviderFact, ...]:
         tried = tuple(self._of_try(one) for one in account.tries)

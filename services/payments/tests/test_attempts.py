@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from common.contracts.auth import UserRegistered
 from common.contracts.orders import OrderCancelled
 from common.money import Money
 
@@ -30,6 +31,29 @@ async def test_another_try_begins_when_the_one_before_is_closed(market) -> None:
     assert await market.states() == ["cancelled", "open"]
     assert await market.words() == [("opened", 1), ("cancelled", 1), ("opened", 2)]
     assert await market.reasons() == [(1, "superseded")]
+
+
+async def test_the_provider_is_told_who_pays_until_when_and_where_to_send_the_buyer_back(market) -> None:
+    known = {"user_id": market.till.buyer, "name": "Ada", "roles": ["customer"]}
+    await market.one.hear(UserRegistered(**known, email="ada@example.com", version_number=1))
+    await market.open("razorpay")
+    terms = market.banks["razorpay"].terms[0]
+    assert (terms.name, terms.email) == ("Ada", "ada@example.com")
+    assert terms.expires_at == (await market.row(1))["expires_at"]
+    assert terms.return_url == "http://127.0.0.1:8000/api/v1/payments/return"
+
+
+async def test_the_buyer_gets_what_the_browsers_checkout_needs(market) -> None:
+    account = await market.open("razorpay")
+    opened = (await market.told("payment.opened"))[0]
+    assert opened["razorpay"] == {"order_id": account.ref, "key_id": "key", "amount": 2599, "currency": "USD"}
+
+
+async def test_what_the_provider_ends_by_itself_is_told(market) -> None:
+    account = await market.open("stripe")
+    account.closed = True
+    await market.later("poll payments")
+    assert await market.reasons() == [(1, "cancelled_at_provider")]
 
 
 async def test_what_was_never_asked_for_makes_nobody_wait(market) -> None:
