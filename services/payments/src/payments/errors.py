@@ -8,7 +8,7 @@ class PaymentNotFound(NotFound):
 
 
 class SignatureInvalid(BadRequest):
-    """The webhook carries no valid signature of the last five minutes."""
+    """The signature is missing, not ours, or older than five minutes."""
 
 
 class MalformedWebhook(BadRequest):
