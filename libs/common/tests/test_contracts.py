@@ -104,6 +104,7 @@ class Sent(Event, wire="parcel.sent", subject="id"):
     id: UUID
     client_secret: Sealed[str] | None = None
     reset_token: str | None = None
+    key_id: str = ""
     Email: str = ""
     parcels: list[Parcel]
 

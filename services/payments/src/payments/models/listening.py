@@ -10,7 +10,7 @@ from common.db import now
 from common.events import new_id
 from common.loops import Leased
 from payments.domain import EventStatus
-from payments.models.base import Base
+from payments.models.customers import Base
 
 _WAITS = text("status IN ('foreign', 'unmatched')")
 

@@ -11,7 +11,7 @@ from common.events import new_id
 from common.loops import Leased
 from common.money import Money
 from payments.domain import LIVE, MOVES, CaptureStatus, ProviderFact, Status
-from payments.models.base import Base
+from payments.models.customers import Base
 
 _LIVE = "status IN ({})".format(", ".join(f"'{status}'" for status in sorted(LIVE)))
 

@@ -11,7 +11,7 @@ from common.events import new_id
 from common.loops import Leased
 from common.money import Money
 from payments.domain import REFUND_MOVES, RefundStatus
-from payments.models.base import Base
+from payments.models.customers import Base
 
 
 class RefundTransition(Base):
