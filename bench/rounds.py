@@ -79,6 +79,12 @@ def beside(what: str, found: Rounds, unit: str, most: float) -> Line:
     return replace(line, floor=floor, floor_name="bare", ratio=statistics.median(ratios), spread=spread, rounds=found)
 
 
+def within(what: str, found: Rounds, unit: str, times: float) -> Line:
+    """Return the line for a figure that should be no larger than so many times the `bare` one beside it."""
+    line = beside(what, found, unit, 0)
+    return replace(line, target=f"≤ {times:g} × floor", met=(line.ratio or 0) <= times)
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the value below which that share of the values lies."""
     ordered = sorted(values)
