@@ -59,6 +59,9 @@ LIVE: Final = UNOPENED | AT_PROVIDER
 # Where the provider can be asked whether money has come after all.
 ASKABLE: Final = AT_PROVIDER | {Status.SUPERSEDED, Status.CANCELLED, Status.MISMATCHED}
 
+# However many people say that a payment was made, its provider is asked once in this time.
+LOOK_PAUSE: Final = timedelta(seconds=3)
+
 _MONEY: Final = frozenset({Status.SUCCEEDED, Status.MISMATCHED})
 MOVES: Final[dict[Status, frozenset[Status]]] = {
     Status.INTENDED: frozenset({Status.UNKNOWN, Status.OPEN, Status.FAILED, Status.CANCELLED, Status.MISMATCHED}),

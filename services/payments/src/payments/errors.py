@@ -1,6 +1,6 @@
 """How payments can fail towards its callers."""
 
-from common.errors import BadRequest, NotFound
+from common.errors import BadRequest, Invalid, NotFound
 
 
 class PaymentNotFound(NotFound):
@@ -9,6 +9,10 @@ class PaymentNotFound(NotFound):
 
 class SignatureInvalid(BadRequest):
     """The signature is missing, not ours, or older than five minutes."""
+
+
+class ProviderNotConfigured(Invalid):
+    """This way to pay is not available in this shop."""
 
 
 class MalformedWebhook(BadRequest):

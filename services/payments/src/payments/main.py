@@ -11,7 +11,7 @@ from common.settings import load
 from payments.handlers import events
 from payments.loops import World, payments_loops
 from payments.providers.configured import configured
-from payments.routes import looking, webhooks
+from payments.routes import routers
 from payments.settings import PaymentsSettings
 
 __all__ = ["MIGRATIONS", "build", "events"]
@@ -26,7 +26,7 @@ def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     providers = configured(settings)
     world = World(database, providers, settings.patience, sealer(settings), settings.return_url)
     doors = Doors(
-        routers=[webhooks, looking],
+        routers=routers,
         events=events,
         loops=payments_loops(world),
         state={"providers": providers},

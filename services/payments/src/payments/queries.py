@@ -36,6 +36,14 @@ async def list_payments(
     return (await session.scalars(query)).all()
 
 
+async def find_payment(session: AsyncSession, payment_id: str) -> Payment | None:
+    """Return a payment by its id as it is written."""
+    try:
+        return await session.get(Payment, UUID(payment_id))
+    except ValueError:
+        return None
+
+
 async def find_payment_as(session: AsyncSession, provider: str, provider_ref: str) -> Payment | None:
     """Return the payment that was opened as this at the provider."""
     same = (Payment.provider == provider, Payment.provider_ref == provider_ref)

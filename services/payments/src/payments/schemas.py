@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from common.http import Page
-from common.http.fields import Id, MoneyOut, TimeOut
+from common.http.fields import Id, MoneyOut, Strict, TimeOut
 from payments.models import Payment
 
 
@@ -15,11 +15,23 @@ class PaymentPage(Page):
     order_id: Annotated[Id | None, Field(description="Only those of this order")] = None
 
 
+Given = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class HandBack(Strict):
+    """What Razorpay's checkout hands the browser once it was paid: all three, as they are."""
+
+    razorpay_order_id: Given
+    razorpay_payment_id: Given
+    razorpay_signature: Given
+
+
 class PaymentOut(BaseModel):
     """A payment."""
 
     id: Id
     order_id: Id
+    number: str
     attempt: int
     provider: str
     flow: str
@@ -35,6 +47,7 @@ class PaymentOut(BaseModel):
         return cls(
             id=payment.id,
             order_id=payment.order_id,
+            number=payment.number,
             attempt=payment.attempt,
             provider=payment.provider,
             flow=payment.flow,

@@ -10,7 +10,7 @@ from common.db import now
 from common.events import new_id
 from common.loops import Leased
 from common.money import Money
-from payments.domain import LIVE, MOVES, CaptureStatus, ProviderFact, Status
+from payments.domain import LIVE, LOOK_PAUSE, MOVES, CaptureStatus, ProviderFact, Status
 from payments.models.customers import Base
 
 _LIVE = "status IN ({})".format(", ".join(f"'{status}'" for status in sorted(LIVE)))
@@ -39,7 +39,8 @@ class Payment(Leased, Base):
     `request` holds the very parameters of the call that opens it, written before the first call and repeated unchanged
     with `idempotency_key`; `called_at` is when that key was first used. `closing` says why it is to be closed.
     `waits_for` is the earlier attempt that must have ended before this one may begin. `tried_at` is when the provider
-    last refused a try, and `superseded_at` when it was left open at a provider that cannot close it.
+    last refused a try, `superseded_at` when it was left open at a provider that cannot close it, and `looked_at` from
+    when on the provider was last to be asked because somebody says that it was paid.
     """
 
     __tablename__ = "payments"
@@ -74,6 +75,7 @@ class Payment(Leased, Base):
     waits_for: Mapped[UUID | None] = mapped_column(default=None)
     superseded_at: Mapped[datetime | None] = mapped_column(default=None)
     tried_at: Mapped[datetime | None] = mapped_column(default=None)
+    looked_at: Mapped[datetime | None] = mapped_column(default=None)
     capture_ref: Mapped[str | None] = mapped_column(default=None)
     captured_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = mapped_column(default_factory=now)
@@ -152,9 +154,22 @@ class Payment(Leased, Base):
         self.superseded_at, self.polls, self.due_at = now(), 0, now()
 
     def look(self) -> None:
-        """Have the provider asked at once; whoever asks it already began too early to know, and loses the lease."""
-        self.again(now())
+        """Have the provider asked at once, or a moment after it was last asked so.
+
+        Whoever asks it already began too early to know, and loses the lease.
+        """
+        moment = now()
+        self.looked_at = max(moment, self.looked_at + LOOK_PAUSE) if self.looked_at else moment
+        self.again(self.looked_at)
         self.polls = self.attempts = 0
+
+    @property
+    def will_be_asked(self) -> bool:
+        """Whether the provider is to be asked anyway, now or in a moment, and nobody has begun to."""
+        moment = now()
+        if self.looked_at is not None and self.looked_at > moment:
+            return True
+        return self.lease is None and self.polls == 0 and self.due_at is not None and self.due_at <= moment
 
     @property
     def is_looked_for(self) -> bool:

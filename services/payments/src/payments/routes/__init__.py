@@ -1,6 +1,7 @@
 """HTTP door: the providers' webhooks, buyers who come back, and payments to look at."""
 
-from payments.routes.payments import routes as looking
-from payments.routes.webhooks import routes as webhooks
+from payments.routes import payments, returning, webhooks
 
-__all__ = ["looking", "webhooks"]
+routers = [webhooks.routes, returning.routes, payments.routes]
+
+__all__ = ["routers"]

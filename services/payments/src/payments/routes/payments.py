@@ -1,4 +1,4 @@
-"""Payments to look at."""
+"""Payments to look at, and the hand-back of a browser that has paid one."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -6,14 +6,17 @@ from uuid import UUID
 from fastapi import Query
 
 from common.auth import CurrentUser, Principal
-from common.http import PageOf, Reading, router
+from common.http import PageOf, Reading, Wait, router
 from common.http.fields import Id
 from payments import queries
-from payments.schemas import PaymentOut, PaymentPage
+from payments.errors import PaymentNotFound, ProviderNotConfigured
+from payments.routes.desk import AskingDesk, is_settled
+from payments.schemas import HandBack, PaymentOut, PaymentPage
 
 routes = router(prefix="/payments", tags=["payments"])
 _PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
 _HIDDEN: dict[int | str, dict[str, Any]] = {401: _PROBLEM, 404: _PROBLEM}
+_HANDED_BACK = _HIDDEN | {400: _PROBLEM, 422: _PROBLEM}
 
 
 @routes.get("", summary="List payments, newest first", responses={401: _PROBLEM})
@@ -25,6 +28,23 @@ async def list_payments(
     scope = f"payments:{whose}"
     rows = await queries.list_payments(session, whose, page.order_id, page.after(scope), page.limit + 1)
     return page.page(rows, scope, PaymentOut.of, lambda payment: payment.id)
+
+
+@routes.post("/verify", summary="A browser was handed back by Razorpay", responses=_HANDED_BACK)
+async def verify_payment(user: CurrentUser, body: HandBack, desk: AskingDesk, wait: Wait) -> PaymentOut:
+    """Check that Razorpay signed it, ask Razorpay, and wait (`Prefer: wait=N`) until the payment has ended.
+
+    The hand-back itself proves nothing: the payment is answered as Razorpay's own word leaves it.
+    """
+    razorpay = desk.providers.get("razorpay")
+    if razorpay is None:
+        raise ProviderNotConfigured(provider="razorpay")
+    ref = razorpay.handed_back(body.model_dump())
+    async with desk.database.reading() as session:
+        payment = await queries.find_payment_as(session, "razorpay", ref)
+    if payment is None or payment.user_id != user.id:
+        raise PaymentNotFound
+    return PaymentOut.of(await desk.ask(payment, wait, is_settled))
 
 
 @routes.get("/{payment_id}", summary="Show a payment", responses=_HIDDEN)
