@@ -1,17 +1,20 @@
 """Every SELECT of payments."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from payments.domain import LIVE, CaptureStatus, ProviderFact, RefundStatus
+from payments.domain import LIVE, CaptureStatus, ProviderFact, RefundStatus, Status
 from payments.errors import PaymentNotFound
 from payments.models import Capture, Customer, Payment, PaymentTransition, ProviderEvent, Refund
 
 _NOTHING_BACK = (RefundStatus.FAILED,)
+_ABOUT: Final = timedelta(minutes=1)
 
 
 async def get_payment(session: AsyncSession, payment_id: UUID, user_id: UUID | None) -> Payment:
@@ -22,18 +25,49 @@ async def get_payment(session: AsyncSession, payment_id: UUID, user_id: UUID | N
     return payment
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which payments to list; None wants any."""
+
+    user_id: UUID | None
+    order_id: UUID | None = None
+    status: Status | None = None
+    provider: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+
+
 async def list_payments(
-    session: AsyncSession, user_id: UUID | None, order_id: UUID | None, after: UUID | None, limit: int
+    session: AsyncSession, wanted: Wanted, after: UUID | None = None, limit: int = 20
 ) -> Sequence[Payment]:
-    """Return payments, newest first, of this user or (None) of everybody."""
+    """Return payments, newest first."""
     query = select(Payment).order_by(Payment.id.desc()).limit(limit)
-    if user_id is not None:
-        query = query.where(Payment.user_id == user_id)
-    if order_id is not None:
-        query = query.where(Payment.order_id == order_id)
+    for column in (Payment.user_id, Payment.order_id, Payment.status, Payment.provider):
+        if (value := getattr(wanted, column.key)) is not None:
+            query = query.where(column == value)
+    if wanted.created_from is not None:
+        first = _id_of(wanted.created_from - _ABOUT)
+        query = query.where(Payment.created_at >= wanted.created_from, Payment.id >= first)
+    if wanted.created_to is not None:
+        query = query.where(Payment.created_at < wanted.created_to, Payment.id < _id_of(wanted.created_to + _ABOUT))
     if after is not None:
         query = query.where(Payment.id < after)
     return (await session.scalars(query)).all()
+
+
+def _id_of(moment: datetime) -> UUID:
+    # Ids sort by the time they were made at, and have the index.
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
+async def list_captures(session: AsyncSession, payment: Payment) -> Sequence[Capture]:
+    """Return the money that came of a payment, in the order it came."""
+    return (await session.scalars(select(Capture).where(Capture.payment_id == payment.id).order_by(Capture.id))).all()
+
+
+async def list_refunds(session: AsyncSession, payment: Payment) -> Sequence[Refund]:
+    """Return what goes back of a payment's money, oldest first."""
+    return (await session.scalars(select(Refund).where(Refund.payment_id == payment.id).order_by(Refund.id))).all()
 
 
 async def find_payment(session: AsyncSession, payment_id: str) -> Payment | None:

@@ -11,7 +11,7 @@ from common.http.fields import Id
 from payments import queries
 from payments.errors import PaymentNotFound, ProviderNotConfigured
 from payments.routes.desk import AskingDesk, is_settled
-from payments.schemas import HandBack, PaymentOut, PaymentPage
+from payments.schemas import HandBack, PaymentOut, PaymentPage, PaymentShown
 
 routes = router(prefix="/payments", tags=["payments"])
 _PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
@@ -24,9 +24,9 @@ async def list_payments(
     user: CurrentUser, session: Reading, page: Annotated[PaymentPage, Query()]
 ) -> PageOf[PaymentOut]:
     """Your own payments; support and admins see everybody's."""
-    whose = _whose(user)
-    scope = f"payments:{whose}"
-    rows = await queries.list_payments(session, whose, page.order_id, page.after(scope), page.limit + 1)
+    wanted = queries.Wanted(user_id=_whose(user), **page.model_dump(exclude={"cursor", "limit"}))
+    scope = f"payments:{wanted.user_id}"
+    rows = await queries.list_payments(session, wanted, page.after(scope), page.limit + 1)
     return page.page(rows, scope, PaymentOut.of, lambda payment: payment.id)
 
 
@@ -48,9 +48,11 @@ async def verify_payment(user: CurrentUser, body: HandBack, desk: AskingDesk, wa
 
 
 @routes.get("/{payment_id}", summary="Show a payment", responses=_HIDDEN)
-async def show_payment(user: CurrentUser, session: Reading, payment_id: Id) -> PaymentOut:
-    """A payment of yours; support and admins see everybody's."""
-    return PaymentOut.of(await queries.get_payment(session, payment_id, _whose(user)))
+async def show_payment(user: CurrentUser, session: Reading, payment_id: Id) -> PaymentShown:
+    """A payment of yours, with the money that came and what goes back; support and admins see everybody's."""
+    payment = await queries.get_payment(session, payment_id, _whose(user))
+    captures = await queries.list_captures(session, payment)
+    return PaymentShown.whole(payment, captures, await queries.list_refunds(session, payment))
 
 
 def _whose(user: Principal) -> UUID | None:
