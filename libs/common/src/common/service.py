@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import structlog
 from fastapi import APIRouter, FastAPI
+from prometheus_client.registry import Collector
 
 from common.auth import KeyRefresher, Keyring
 from common.broker import Hearer, RabbitWire, TopologyMismatch, Wire, verify_topology
@@ -138,13 +139,14 @@ def _ended_badly(task: asyncio.Task[None]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """A service's three doors, what its routes find on `app.state`, and what is closed with it."""
+    """A service's three doors, what its routes find on `app.state`, its own metrics, and what is closed with it."""
 
     routers: Sequence[APIRouter] = ()
     events: EventRouter | None = None
     loops: Sequence[Loop] = ()
     state: dict[str, object] = field(default_factory=dict)
     key_source: KeySource | None = None
+    meters: Sequence[Collector] = ()
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
 
 
@@ -159,6 +161,8 @@ def build_service(settings: ServiceSettings, database: Database, doors: Doors, w
     """Put a service together; `wire` is given where several services share a process."""
     name = settings.service
     metrics, keyring = Metrics(name), Keyring()
+    for collector in doors.meters:
+        metrics.registry.register(collector)
     state: dict[str, object] = {
         "database": database,
         "settings": settings,

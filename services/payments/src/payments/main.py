@@ -10,7 +10,9 @@ from common.service import Doors, Service, build_service, open_service_database,
 from common.settings import load
 from payments.handlers import events
 from payments.loops import World, payments_loops
+from payments.meters import Meters
 from payments.providers.configured import configured
+from payments.providers.measured import measured
 from payments.routes import routers
 from payments.settings import PaymentsSettings
 
@@ -23,13 +25,16 @@ def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     """Return the service as the environment describes it."""
     settings = load(PaymentsSettings, environ)
     database = open_service_database(settings)
-    providers = configured(settings)
+    meters = Meters()
+    meters.watch(database)
+    providers = measured(configured(settings), meters)
     world = World(database, providers, settings.patience, sealer(settings), settings.return_url)
     doors = Doors(
         routers=routers,
         events=events,
-        loops=payments_loops(world),
+        loops=payments_loops(world, meters),
         state={"providers": providers},
+        meters=meters.collectors,
         closing=[provider.disconnect for provider in providers.values()],
     )
     return build_service(settings, database, doors, wire)

@@ -11,6 +11,7 @@ from common.db import wake_after_commit
 from common.events import Event
 from common.outbox import emit
 from common.telemetry import current_trace, tracing
+from payments.meters import count_after_commit
 from payments.models import Payment, PaymentTransition, Refund, RefundTransition
 
 
@@ -26,6 +27,8 @@ def tell(
     with belonging_to(subject):
         record.event_id, record.event_type = emit(session, fact), fact.wire
     keep(session, subject, record)
+    if isinstance(subject, Payment) and isinstance(record, PaymentTransition):
+        count_after_commit(session, subject, record, fact)
 
 
 def keep(session: AsyncSession, subject: Payment | Refund, record: PaymentTransition | RefundTransition) -> None:

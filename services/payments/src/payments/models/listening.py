@@ -22,6 +22,7 @@ class ProviderEvent(Leased, Base):
     __table_args__ = (
         UniqueConstraint("provider", "event_ref"),
         Index("ix_provider_events_unmatched", "object_ref", postgresql_where=_WAITS),
+        Index("ix_provider_events_heard", "provider", "received_at", postgresql_where=text("origin = 'webhook'")),
     )
 
     provider: Mapped[str]
