@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Coroutine
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
@@ -12,12 +13,13 @@ from uuid import UUID
 import typer
 import uvloop
 from dotenv import dotenv_values
+from pydantic import TypeAdapter, ValidationError
 
 from common.broker import TopologyMismatch
 from common.sealed import new_key_pair
-from common.settings import BadSetting
+from common.settings import BadSetting, Duration
 from souk import demo as play
-from souk import documents, parked, running
+from souk import documents, parked, running, webhooks
 from souk.connect import database_urls
 from souk.databases import prepare
 from souk.doctor import doctor as examine_books
@@ -32,14 +34,17 @@ from souk.topology import hearers
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Souk: run it, look into it, mend it.")
 parked_app = typer.Typer(no_args_is_help=True, help="Events that wait for an operator's decision.")
+webhooks_app = typer.Typer(no_args_is_help=True, help="What payment providers have told, and what became of it.")
 topology_app = typer.Typer(no_args_is_help=True, help="RabbitMQ's exchanges, queues and bindings.")
 contracts_app = typer.Typer(no_args_is_help=True, help="The documents made from the code: OpenAPI, AsyncAPI, schemas.")
 app.add_typer(parked_app, name="parked")
+app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(topology_app, name="topology")
 app.add_typer(contracts_app, name="contracts")
 
 AtHome = Annotated[Path, typer.Option("--home", help="The folder that keeps what a local system remembers.")]
 _HOME = ROOT / ".souk"
+EventStatusName = Literal["stored", "unmatched", "applied", "ignored", "foreign", "unreadable"]
 T = TypeVar("T")
 WireName = Annotated[
     Literal["inprocess", "rabbitmq"], typer.Option(help="inprocess, or rabbitmq: a process per service.")
@@ -188,6 +193,45 @@ def parked_retry(
     typer.echo(f"{count} to be tried again")
 
 
+@webhooks_app.command("list")
+def webhooks_list(
+    home: AtHome = _HOME,
+    provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
+    status: Annotated[EventStatusName | None, typer.Option(help="Only those it is so with.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only those of so long, such as 2h or 7d.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+) -> None:
+    """List stored events, newest first: time, provider, status, attempts, type, the provider's id, why."""
+    for row in _run(webhooks.listing(Home(home), given(), (provider, status, _age(since)), limit)):
+        moment = row["received_at"].isoformat(timespec="seconds")
+        about = f"{row['provider']:9} {row['status']:10} {row['attempts']:3} {row['type']:32}"
+        typer.echo(f"{moment} {about} {row['event_ref']}  {row['last_error'] or ''}".rstrip())
+
+
+@webhooks_app.command("show")
+def webhooks_show(name: Annotated[str, typer.Argument(metavar="ID")], home: AtHome = _HOME) -> None:
+    """Show an event, by our id or the provider's, with the body as it came; exits 1 when there is none."""
+    found = _run(webhooks.showing(Home(home), given(), name))
+    typer.echo(json.dumps(found, indent=2, default=str))
+    raise typer.Exit(not found)
+
+
+@webhooks_app.command("replay")
+def webhooks_replay(
+    names: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Ours or the provider's.")] = None,
+    home: AtHome = _HOME,
+    *,
+    unmatched: Annotated[bool, typer.Option("--unmatched", help="All that match nothing of ours.")] = False,
+    unreadable: Annotated[bool, typer.Option("--unreadable", help="All that could not be read.")] = False,
+) -> None:
+    """Let events be applied again by the service; what is true already stays as it is."""
+    statuses = [name for name, asked in (("unmatched", unmatched), ("unreadable", unreadable)) if asked]
+    if not names and not statuses:
+        sys.exit("Name the events, or say --unmatched or --unreadable.")
+    count = _run(webhooks.replaying(Home(home), given(), names or [], statuses))
+    typer.echo(f"{count} to be applied again")
+
+
 @contracts_app.command("write")
 def contracts_write() -> None:
     """Write the documents under docs/ anew, unless a reader of an event would miss something in it."""
@@ -205,6 +249,13 @@ def contracts_check() -> None:
     stale = [str(file.relative_to(ROOT)) for file in documents.drifted()]
     if stale:
         sys.exit(f"Not what the code says: {', '.join(stale)}. Look at `git diff` after `souk contracts write`.")
+
+
+def _age(text: str | None) -> timedelta | None:
+    try:
+        return None if text is None else TypeAdapter(Duration).validate_python(text)
+    except ValidationError as error:
+        raise BadSetting(f"--since cannot be used: {text!r} is no time such as 30m, 2h or 7d.") from error
 
 
 def _port() -> int:

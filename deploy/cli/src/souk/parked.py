@@ -28,7 +28,7 @@ async def showing(home: Home, given: Mapping[str, str], event_id: UUID) -> list[
         for service, database in databases.items():
             row = await show_parked(database, event_id)
             if row is not None:
-                found.append({"service": service, **dict(row), "body": _readable(row["body"])})
+                found.append({"service": service, **dict(row), "body": readable(row["body"])})
     return found
 
 
@@ -39,7 +39,8 @@ async def retrying(home: Home, given: Mapping[str, str], service: str | None, ev
         return sum([await retry_parked(database, [event_id] if event_id else None) for database in chosen])
 
 
-def _readable(body: bytes | None) -> object:
+def readable(body: bytes | None) -> object:
+    """Return what stored bytes say, as JSON where they are."""
     if body is None:
         return None
     try:
