@@ -75,11 +75,11 @@ def _facts(event: Json, at: datetime, *, livemode: bool) -> tuple[ProviderFact, 
     if event["event"] in _REFUND_TYPES:
         refund = refund_fact(payload["refund"]["entity"], at, livemode=livemode)
         # A refund comes with its payment: whoever has not heard of the capture learns of it first.
-        money = payment_fact(payload["payment"]["entity"], livemode=livemode) if "payment" in payload else None
+        money = payment_fact(payload["payment"]["entity"], livemode=livemode) if payload.get("payment") else None
         return (refund,) if money is None or money.kind != "captured" else (money, refund)
     fact = payment_fact(payload["payment"]["entity"], at, livemode=livemode)
     if fact is None:
         return ()
-    order = payload.get("order", {}).get("entity", {})
+    order = (payload.get("order") or {}).get("entity") or {}
     subject = our_id(order.get("notes"), "payment_id") if order.get("id") == fact.object_ref else None
     return (replace(fact, subject=subject),)

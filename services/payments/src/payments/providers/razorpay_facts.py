@@ -8,7 +8,7 @@ from uuid import UUID
 
 from common.money import from_razorpay
 from payments.domain import Kind, ProviderFact
-from payments.providers.reading import Json, moment, our_id, text, whole
+from payments.providers.reading import Json, moment, our_id, text, whole, word
 
 NAME: Final = "razorpay"
 # razorpay.com/docs/payments/payments#payment-life-cycle; a payment that was refunded had been captured.
@@ -42,12 +42,19 @@ def order_facts(order: Json, payments: Sequence[Json], *, livemode: bool) -> tup
         livemode=livemode,
         at=now,
     )
-    read = (payment_fact({**payment, "order_id": order["id"]}, livemode=livemode) for payment in payments)
+    said = [payment for payment in payments if payment["status"] in _PAYMENT_KINDS]
+    read = (
+        payment_fact({**payment, "order_id": payment.get("order_id") or order["id"]}, livemode=livemode)
+        for payment in said
+    )
     tries = [
         replace(fact, subject=opened.subject, at=now if fact.kind == "authorized" else fact.at)
         for fact in read
         if fact is not None
     ]
+    if len(said) < len(payments) and not any(fact.kind in {"authorized", "captured"} for fact in tries):
+        # Nobody knows what has become of such a payment: other money is told all the same, but not that there is none.
+        raise ValueError("a payment of a status that is not documented")
     return tuple(sorted(tries, key=lambda fact: (_ORDER_OF_TELLING.index(fact.kind), fact.at))) or (opened,)
 
 
@@ -71,7 +78,7 @@ def payment_fact(payment: Json, at: datetime | None = None, *, livemode: bool) -
         at=moment(payment["created_at"]) if at is None or (kind == "declined" and "created_at" in payment) else at,
         capture_ref=ref if kind == "captured" else "",
         try_ref=ref if kind == "declined" else "",
-        reason=(payment.get("error_reason") or payment.get("error_code") or "declined") if kind == "declined" else "",
+        reason=word(payment.get("error_reason"), payment.get("error_code"), "declined") if kind == "declined" else "",
     )
 
 

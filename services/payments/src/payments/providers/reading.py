@@ -13,20 +13,35 @@ from payments.errors import MalformedWebhook, UnknownOutcome, Unreadable
 Json = dict[str, Any]
 SHAPELESS: Final = (LookupError, TypeError, ValueError, AttributeError)
 _LONGEST_TOKEN: Final = 255
+_LARGEST: Final = 10**15
 
 
 def whole(value: object) -> int:
-    """Return an integer; raises TypeError for anything that only looks like one."""
+    """Return an amount or a time; raises TypeError for what only looks like one, ValueError for what cannot be one."""
     if type(value) is not int:
         raise TypeError(f"{value!r} is no integer")
+    if not 0 <= value <= _LARGEST:
+        raise ValueError(f"{value} is no amount and no time")
     return value
 
 
 def text(value: object) -> str:
-    """Return a string with something in it; raises TypeError."""
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"{value!r} is no text")
+    """Return an id or a code; raises TypeError for what cannot be one."""
+    if not _is_token(value):
+        raise TypeError(f"{value!r:.300} is no id")
+    return str(value)
+
+
+def flag(value: object) -> bool:
+    """Return a boolean; raises TypeError for anything that only counts as one."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r:.300} is neither true nor false")
     return value
+
+
+def word(*values: object) -> str:
+    """Return the first of these that can be a reason, "" where none is: a reason decides nothing."""
+    return next((str(value) for value in values if _is_token(value)), "")
 
 
 def moment(seconds: object) -> datetime:
@@ -45,11 +60,9 @@ def our_id(pairs: object, name: str) -> UUID | None:
 
 def token(value: object) -> str:
     """Return an identity or a type; raises MalformedWebhook for what cannot be one."""
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TOKEN:
+    if not _is_token(value):
         raise MalformedWebhook
-    if not value.isascii() or not value.isprintable():
-        raise MalformedWebhook
-    return value
+    return str(value)
 
 
 def event_of(body: bytes) -> Json:
@@ -85,3 +98,9 @@ def readable(what: str) -> Iterator[None]:
         yield
     except SHAPELESS as error:
         raise Unreadable(f"{what}: {error!r}") from error
+
+
+def _is_token(value: object) -> bool:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TOKEN:
+        return False
+    return value.isascii() and value.isprintable()

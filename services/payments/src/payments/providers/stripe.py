@@ -203,7 +203,11 @@ def _opened(thing: Json) -> Opened:
     with documented("PaymentIntent or Checkout Session"):
         ref = text(thing["id"])
         if _names_session(ref):
-            return Opened(ref=ref, checkout_url=thing.get("url"), facts=session_facts(thing))
+            # Nobody could pay an open session without its address.
+            url = thing.get("url")
+            if thing["status"] == "open" and not isinstance(url, str):
+                raise TypeError("an open session without an address")
+            return Opened(ref=ref, checkout_url=url, facts=session_facts(thing))
         return Opened(ref=ref, client_secret=text(thing["client_secret"]), facts=intent_facts(thing))
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from common.money import from_stripe
 from payments.domain import Kind, ProviderFact
-from payments.providers.reading import Json, moment, our_id, text, whole
+from payments.providers.reading import Json, flag, moment, our_id, text, whole, word
 
 NAME: Final = "stripe"
 _INTENT_KINDS: Final[dict[str, Kind]] = {
@@ -52,10 +52,10 @@ def intent_facts(intent: Json, at: datetime | None = None) -> tuple[ProviderFact
         object_ref=text(intent["id"]),
         subject=subject,
         money=from_stripe(whole(intent["amount_received" if captured else "amount"]), text(intent["currency"])),
-        livemode=intent["livemode"],
+        livemode=flag(intent["livemode"]),
         at=at or _fetched(intent, captured=captured),
         capture_ref=intent["id"] if captured else "",
-        reason=intent.get("cancellation_reason") or "",
+        reason=word(intent.get("cancellation_reason")),
     )
     error = intent.get("last_payment_error")
     if error and kind == "opened":
@@ -76,7 +76,7 @@ def session_facts(session: Json, at: datetime | None = None) -> tuple[ProviderFa
         object_ref=text(session["id"]),
         subject=subject,
         money=from_stripe(whole(session["amount_total"]), text(session["currency"])),
-        livemode=session["livemode"],
+        livemode=flag(session["livemode"]),
         at=at or _fetched(session, captured=False),
         capture_ref=text(id_of(session["payment_intent"])) if kind == "captured" else "",
         reason="expired" if kind == "cancelled" else "",
@@ -104,7 +104,7 @@ def refund_fact(refund: Json, at: datetime, *, livemode: bool) -> ProviderFact |
         livemode=livemode,
         at=at,
         capture_ref=capture_ref,
-        reason=refund.get("failure_reason") or "",
+        reason=word(refund.get("failure_reason")),
     )
 
 
@@ -115,16 +115,15 @@ def in_session(intent: Json) -> bool:
 
 def id_of(thing: object) -> str:
     """Return the id of what may have been expanded, "" where there is nothing."""
-    given = thing.get("id") if isinstance(thing, dict) else thing
-    return given if isinstance(given, str) else ""
+    return word(thing.get("id") if isinstance(thing, dict) else thing)
 
 
 def _declined(fact: ProviderFact, error: Json, *, in_session: bool) -> ProviderFact:
-    method = error.get("payment_method") or {}
-    reason = error.get("decline_code") or error.get("code") or error.get("type") or "declined"
+    method = error.get("payment_method")
+    reason = word(error.get("decline_code"), error.get("code"), error.get("type"), "declined")
     # A failed authentication makes no charge: the method it was tried with and the reason name the try.
     try_ref = id_of(error.get("charge")) or f"{id_of(method)}:{reason}"
-    if in_session and method.get("type") in _SLOW_METHODS:
+    if in_session and isinstance(method, dict) and method.get("type") in _SLOW_METHODS:
         # The session tells of the same try, and knows nothing but its intent; it takes no other after this one.
         try_ref = f"{fact.object_ref}:{_LATER}"
     return replace(fact, kind="declined", try_ref=try_ref, reason=reason)
