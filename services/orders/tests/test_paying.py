@@ -162,8 +162,10 @@ async def test_late_money_pays_an_expired_order_while_there_is_stock(shop: Shop)
     await shop.reserve(order)
     await shop.let_time_pass(order)
     await shop.let_time_pass(order)
+    assert (await shop.show(order))["reason"] == "expired"
     await shop.one.hear(shop.captured(order))
     assert await shop.status(order) == ("paid", "succeeded")
+    assert (await shop.show(order))["reason"] is None, "nothing has ended"
 
 
 async def test_a_paid_order_without_stock_gets_its_money_back_once(shop: Shop) -> None:

@@ -129,7 +129,8 @@ class Order(Base):
             raise OrderMovedOn(current=self.status, wanted=to)
         self.version += 1
         step = Transition(order_id=self.id, version=self.version, came_from=self.status, went_to=to, at=now())
-        self.status, self.end_reason = to, reason or self.end_reason
+        self.status = to
+        self.end_reason = None if to == Status.PAID else reason or self.end_reason
         if to in {Status.PAID, Status.REJECTED, Status.EXPIRED, Status.CANCELLED, Status.REFUNDED}:
             self.due_at = None
         return step
