@@ -27,6 +27,7 @@ from sandbox.stripe.signature import signature_header
 
 Json = dict[str, Any]
 KEY, SECRET = "sk_test_souk", "whsec_of_the_test"
+SECRETS = {"stripe": SECRET, "razorpay": "hook"}
 
 
 class Street:
@@ -195,7 +196,7 @@ async def street() -> AsyncIterator[Street]:
     made = Street()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(made, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(made, lifespan="off", log_level="error", timeout_graceful_shutdown=1, date_header=False)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve(sockets=[listener]))
     while not server.started:
@@ -217,7 +218,7 @@ async def make_till(
 ) -> AsyncIterator[MakeTill]:
     """`await make_till(webhooks=True, environ={…})`: a till; without webhooks the sandbox keeps them to itself.
 
-    `workers=2` has another one of the service over the same database.
+    `workers=2` has another one of the service over the same database. The sandbox signs with `secrets`.
     """
     opened: list[tuple[OneService, Sandbox]] = []
     others: list[OneService] = []
@@ -225,13 +226,19 @@ async def make_till(
     async def migrated(url: str) -> None:
         await migrate(url, MIGRATIONS)
 
-    async def make(*, webhooks: bool = False, environ: dict[str, str] | None = None, workers: int = 1) -> Till:
-        target = {"stripe": f"{street.url}/api/v1/payments/webhooks/stripe"} if webhooks else {}
+    async def make(
+        *,
+        webhooks: bool = False,
+        environ: dict[str, str] | None = None,
+        workers: int = 1,
+        secrets: dict[str, str] = SECRETS,
+    ) -> Till:
+        targets = {name: f"{street.url}/api/v1/payments/webhooks/{name}" for name in secrets} if webhooks else {}
         sandbox = Sandbox(
             SandboxSettings(
                 state_file=tmp_path / f"sandbox-{len(opened)}.db",
-                webhook_targets=target,
-                webhook_secrets={"stripe": SECRET},
+                webhook_targets=targets,
+                webhook_secrets=secrets,
                 public_url=f"{street.url}/sandbox",
                 webhook_retry_delays=(0.1, 0.1, 0.2, 0.5, 1, 2, 5),
                 settle_after=0.2,
