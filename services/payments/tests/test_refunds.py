@@ -1,11 +1,13 @@
 """Money goes back once per refund, never more than came, whatever the provider answers."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
 from common.events import new_id
 from common.money import Money
+from payments.queries import find_payment_locked
 
 
 async def test_a_refund_goes_back_once(till) -> None:
@@ -167,3 +169,14 @@ async def test_the_webhook_of_a_refund_whose_answer_was_lost_is_enough(till) -> 
     assert len(await till.told("refund.succeeded")) == 1
     await till.one.work_loops()
     assert len(await till.truth("refunds")) == 1
+
+
+async def test_a_refund_is_written_while_somebody_holds_its_payment(till) -> None:
+    """A webhook tells of the capture and its refund, in this order, while the loop writes the very refund."""
+    payment = await till.paid()
+    await till.one.hear(till.refund(payment))
+    async with till.one.database.transaction() as session:
+        await find_payment_locked(session, UUID(payment["payment_id"]))
+        async with asyncio.timeout(10):
+            await till.one.work_loops("send refunds")
+    assert (await till.rows("SELECT status FROM refunds"))[0]["status"] == "succeeded"

@@ -1,4 +1,8 @@
-"""Every SELECT of payments."""
+"""Every SELECT of payments.
+
+Payments are locked with `key_share`: their captures and refunds refer to them, and whoever writes one need not wait
+for who has locked the payment first and the refund next.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,18 +93,18 @@ async def find_subject_locked(session: AsyncSession, fact: ProviderFact) -> Paym
     if fact.subject is not None:
         return await find_payment_locked(session, fact.subject)
     same = (Payment.provider == fact.provider, Payment.provider_ref == fact.object_ref)
-    query = select(Payment).where(*same).with_for_update().execution_options(populate_existing=True)
+    query = select(Payment).where(*same).with_for_update(key_share=True).execution_options(populate_existing=True)
     return (await session.scalars(query)).one_or_none()
 
 
 async def find_payment_locked(session: AsyncSession, payment_id: UUID) -> Payment | None:
     """Return a payment as it is now, locked for this transaction."""
-    return await session.get(Payment, payment_id, with_for_update=True, populate_existing=True)
+    return await session.get(Payment, payment_id, with_for_update={"key_share": True}, populate_existing=True)
 
 
 async def find_attempt_locked(session: AsyncSession, order_id: UUID, attempt: int) -> Payment | None:
     """Return an order's payment of that attempt, locked."""
-    query = select(Payment).where(Payment.order_id == order_id, Payment.attempt == attempt).with_for_update()
+    query = select(Payment).where(Payment.order_id == order_id, Payment.attempt == attempt).with_for_update(key_share=True)
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
@@ -120,7 +124,7 @@ async def list_waiting_locked(session: AsyncSession, payment: Payment) -> Sequen
 
 
 async def _list_locked(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[Payment]:
-    query = select(Payment).where(*where).order_by(Payment.attempt).with_for_update()
+    query = select(Payment).where(*where).order_by(Payment.attempt).with_for_update(key_share=True)
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
 
 

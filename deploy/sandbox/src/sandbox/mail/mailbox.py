@@ -82,7 +82,7 @@ def _shown(row: sqlite3.Row) -> JsonObject:
 
 def _header(message: EmailMessage, name: str) -> str:
     try:
-        return _storable(str(message.get(name, "")))
+        return _storable(str(message.get(name, ""))).strip()  # a long one may begin on a line of its own
     except (ValueError, LookupError, IndexError, AttributeError):
         # Malformed headers make the parser fail in many ways; the mail is kept all the same.
         return ""
