@@ -24,7 +24,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _NAMES: Final = {"payment_id": None, "session_id": "stripe", "razorpay_order_id": "razorpay"}
 _REF: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _HTML: Final[dict[str, Any]] = {"content": {"text/html": {}}}
-_ANYBODYS: Final[dict[str, Any]] = {"openapi_extra": {"security": []}}
+_PARAMETERS: Final = [{"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in _NAMES]
 
 # Providers add parameters of their own to the address, so this router is not strict.
 routes = APIRouter(prefix="/payments/return", tags=["payments"])
@@ -36,7 +36,7 @@ Outcome = Literal["success", "cancel"]
     summary="A buyer comes back from a provider",
     response_class=HTMLResponse,
     responses={404: _HTML},
-    **_ANYBODYS,
+    openapi_extra={"security": [], "parameters": _PARAMETERS},
 )
 async def show_payment_page(outcome: Outcome, request: Request, desk: AskingDesk) -> HTMLResponse:  # noqa: ARG001 - the address proves nothing
     """Have the provider asked, wait a moment, show what is true, and lead on to `STOREFRONT_URL`.

@@ -1,4 +1,4 @@
-"""Buyers who come back: the hand-back that is verified, and the page that says what is true."""
+"""The page that buyers come back to: it says what is true, whatever the address says, and changes nothing."""
 
 import asyncio
 import re
@@ -6,160 +6,22 @@ import time
 from base64 import b64encode
 from hashlib import sha256
 from typing import Any
-from uuid import UUID
 
 import httpx2
 import orjson
 import pytest
 
-from common.events import new_id
-from common.testing import bearer
 from payments.domain import LOOK_PAUSE
 
+from .coming_back import DECLINED, at_razorpay, come_back, order, pay, session, title
 from .conftest import Json, Till
-from .market import RAZORPAY
 
-GOOD, DECLINED, HELD = "4100280000001007", "4100280000060003", "4100289900010000"
 SHOP = "https://shop.example/after"
 
 
 @pytest.fixture
 async def till(make_till, street) -> Till:
-    base = {"RAZORPAY_API_BASE": f"{street.url}/sandbox/razorpay", "STOREFRONT_URL": SHOP}
-    return await make_till(environ={**RAZORPAY, **base})
-
-
-async def order(till: Till, **changes: Any) -> Json:
-    """An open order at Razorpay, as `payment.opened` tells of it."""
-    fact = till.request(provider="razorpay", flow="checkout", currency="INR", **changes)
-    await till.one.hear(fact)
-    await till.one.work_loops("open payments")
-    told = await till.told("payment.opened")
-    return next(data for data in told if data["order_id"] == str(fact.order_id))
-
-
-async def session(till: Till) -> Json:
-    """An open Checkout Session at Stripe."""
-    await till.one.hear(till.request(flow="checkout"))
-    await till.one.work_loops("open payments")
-    return (await till.told("payment.opened"))[-1]
-
-
-async def pay(till: Till, payment: Json, card: str = GOOD) -> Json:
-    """The buyer pays; what the browser is handed."""
-    url = f"/sandbox/razorpay/checkout/{payment['provider_ref']}"
-    answer = await till.http.post(url, data={"card_number": card}, headers={"accept": "application/json"})
-    handed: Json = answer.json()
-    return handed
-
-
-async def verify(till: Till, handed: Json, wait: int = 0, user: UUID | None = None) -> httpx2.Response:
-    headers = {**bearer(user or till.buyer), "prefer": f"wait={wait}"}
-    return await till.one.client.post("/payments/verify", json=handed, headers=headers)
-
-
-async def come_back(till: Till, path: str, *, working: bool = True) -> httpx2.Response:
-    """The browser opens the page, while the worker asks the provider."""
-    asking = asyncio.create_task(till.one.client.get(f"/payments/return/{path}"))
-    while working and not asking.done():
-        await till.one.work_loops("poll payments", "close payments")
-        await asyncio.sleep(0.02)
-    return await asking
-
-
-def title(answer: httpx2.Response) -> str:
-    found = re.search(r"<h1>(.*)</h1>", answer.text)
-    assert found is not None
-    return found[1]
-
-
-# -- the hand-back
-
-
-async def test_a_verified_hand_back_is_answered_as_the_provider_says(till) -> None:
-    payment = await order(till)
-    handed = await pay(till, payment)
-    async with till.one.service.running():
-        answer = await verify(till, handed, 10)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["preference-applied"] == "wait=10"
-    shown = answer.json()
-    assert (shown["status"], shown["id"], shown["order_id"]) == (
-        "succeeded",
-        payment["payment_id"],
-        payment["order_id"],
-    )
-    assert shown["number"] == "S-1000"
-    again = await verify(till, handed, 10)
-    assert (again.status_code, again.json()) == (200, shown)
-
-
-async def test_a_hand_back_by_itself_changes_nothing(till) -> None:
-    payment = await order(till)
-    handed = await pay(till, payment)
-    answer = await verify(till, handed)
-    assert answer.json()["status"] == "open"
-    assert await till.told("payment.succeeded") == []
-    await till.one.work_loops("poll payments")
-    assert (await verify(till, handed)).json()["status"] == "succeeded"
-
-
-async def test_money_that_is_held_is_waited_for_and_said_to_be_on_its_way(till) -> None:
-    handed = await pay(till, await order(till), HELD)
-    async with till.one.service.running():
-        answer = await verify(till, handed, 2)
-    assert (answer.status_code, answer.json()["status"]) == (200, "authorized")
-
-
-@pytest.mark.parametrize("field", ["razorpay_order_id", "razorpay_payment_id", "razorpay_signature"])
-async def test_a_hand_back_that_razorpay_did_not_sign_is_refused(till, field) -> None:
-    handed = await pay(till, await order(till))
-    for wrong in ("x", "é", "0" * 64, handed[field][::-1]):
-        answer = await verify(till, {**handed, field: wrong})
-        assert (answer.status_code, answer.json()["code"]) == (400, "signature_invalid")
-    assert (await till.rows("SELECT looked_at FROM payments"))[0]["looked_at"] is None
-
-
-async def test_a_hand_back_is_three_texts_and_nothing_else(till) -> None:
-    handed = await pay(till, await order(till))
-    less = {name: value for name, value in handed.items() if name != "razorpay_signature"}
-    for body in (
-        less,
-        {**handed, "status": "paid"},
-        {**handed, "razorpay_order_id": 1},
-        {},
-        {**handed, "razorpay_payment_id": ""},
-    ):
-        assert (await verify(till, body)).status_code == 422
-
-
-async def test_another_users_payment_is_not_verified_nor_an_unknown_one(till) -> None:
-    handed = await pay(till, await order(till))
-    assert (await verify(till, handed, user=new_id())).status_code == 404
-    assert (await till.one.client.post("/payments/verify", json=handed)).status_code == 401
-    await till.rows("UPDATE payments SET provider_ref = 'order_another'")
-    assert (await verify(till, handed)).status_code == 404
-
-
-async def test_without_razorpay_nothing_is_verified(make_till) -> None:
-    till = await make_till()
-    fields = {"razorpay_order_id": "order_1", "razorpay_payment_id": "pay_1", "razorpay_signature": "0" * 64}
-    answer = await verify(till, fields)
-    assert (answer.status_code, answer.json()["code"]) == (422, "provider_not_configured")
-
-
-async def test_no_connection_is_held_while_waiting(make_till, street) -> None:
-    base = {"RAZORPAY_API_BASE": f"{street.url}/sandbox/razorpay", "DATABASE_POOL": "2"}
-    till = await make_till(environ={**RAZORPAY, **base})
-    handed = await pay(till, await order(till), HELD)
-    waiting = [asyncio.create_task(verify(till, handed, 2)) for _ in range(20)]
-    await asyncio.sleep(0.7)
-    pool: Any = till.one.database.engine.pool
-    assert pool.checkedout() == 0
-    assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
-
-
-# -- the page
+    return await make_till(environ={**at_razorpay(street), "STOREFRONT_URL": SHOP})
 
 
 async def test_the_page_says_what_is_true_whatever_the_address_says(till) -> None:
@@ -307,7 +169,8 @@ async def test_a_crowd_at_the_page_has_the_provider_asked_once_and_a_moment_late
     assert calls[1] - calls[0] > LOOK_PAUSE.total_seconds() * 0.9
 
 
-async def test_who_finds_the_payment_already_looked_for_writes_nothing(till) -> None:
+async def test_who_finds_the_payment_already_looked_for_writes_nothing(till, monkeypatch) -> None:
+    monkeypatch.setattr("payments.routes.returning.WAIT", 0.1)
     payment = await order(till)
     path = f"/payments/return/success?payment_id={payment['payment_id']}"
     rows = []
