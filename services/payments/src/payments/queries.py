@@ -104,7 +104,8 @@ async def find_payment_locked(session: AsyncSession, payment_id: UUID) -> Paymen
 
 async def find_attempt_locked(session: AsyncSession, order_id: UUID, attempt: int) -> Payment | None:
     """Return an order's payment of that attempt, locked."""
-    query = select(Payment).where(Payment.order_id == order_id, Payment.attempt == attempt).with_for_update(key_share=True)
+    same = (Payment.order_id == order_id, Payment.attempt == attempt)
+    query = select(Payment).where(*same).with_for_update(key_share=True)
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
