@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -62,6 +63,47 @@ async def test_refused_credentials_are_not_a_refusal(way, instead, status) -> No
     async with instead(Response(orjson.dumps(ERROR), status)):
         with pytest.raises(NotAllowed):
             await way.open()
+
+
+@pytest.mark.parametrize("status", [409, 429, 500, 502, 503])
+async def test_what_passes_is_asked_again_and_opens_and_refunds_once(way, status) -> None:
+    """A key in use, too many requests, their trouble: the same call is made until it tells, and does one thing."""
+    terms = way.terms()
+    request, key = way.adapter.payment_request(terms), f"pay-{terms.payment_id}"
+    await way.chaos("error", way.opens, status=status)
+    with pytest.raises(UnknownOutcome):
+        await way.adapter.open(request, key)
+    opened = await way.adapter.open(request, key)
+    assert [thing["id"] for thing in await way.made()] == [opened.ref]
+    await way.pay(opened)
+    [capture] = await way.facts(opened, "captured")
+    refund = way.refund_of(capture.capture_ref)
+    await way.chaos("error", way.refunds, status=status)
+    with pytest.raises(UnknownOutcome):
+        await way.refund(refund)
+    await way.refund(refund)
+    assert len(await way.refunded(capture.capture_ref)) == 1
+
+
+@pytest.mark.parametrize("date", ["Mon, 01 Jan 2001 00:00:00 GMT", "Fri, 31 Dec 2099 23:59:59 GMT", "yesterday"])
+async def test_a_providers_clock_tells_nothing(way, instead, street, date) -> None:
+    sandbox = street.sandbox
+
+    async def elsewhen(scope, receive, send) -> None:
+        async def dated(message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], (b"date", date.encode())]}
+            await send(message)
+
+        await sandbox(scope, receive, dated)
+
+    async with instead(elsewhen):
+        opened = await way.open()
+        await way.pay(opened)
+        [capture] = await way.facts(opened, "captured")
+        await way.refund(way.refund_of(capture.capture_ref))
+    assert abs(capture.at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert len(await way.made()) == len(await way.refunded(capture.capture_ref)) == 1
 
 
 async def test_an_answer_that_drips_is_given_up_in_time(way, instead) -> None:
