@@ -40,6 +40,15 @@ def test_every_line_is_one_json_object_with_the_correlation_id():
     assert all(line["timestamp"].endswith("Z") for line in lines)
 
 
+def test_a_process_that_shows_something_else_logs_to_a_file(tmp_path):
+    script = SCRIPT.replace(
+        'log_as_json("INFO")', f'from pathlib import Path; log_as_json("INFO", Path("{tmp_path}/log"))'
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("", "")
+    assert len((tmp_path / "log").read_text().splitlines()) == 4
+
+
 def test_a_trace_holds_for_what_is_done_under_it():
     outer, inner = Trace(correlation_id="outer"), Trace(correlation_id="inner")
     with tracing(outer):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -42,8 +43,8 @@ def _add_trace(_: object, __: str, line: structlog.typing.EventDict) -> structlo
     return line
 
 
-def log_as_json(level: str = "INFO") -> None:
-    """Write every log line of the process, the libraries' too, as one JSON object on standard error."""
+def log_as_json(level: str = "INFO", file: Path | None = None) -> None:
+    """Write every log line of the process, the libraries' too, as one JSON object on standard error, or to a file."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         _add_trace,
@@ -58,7 +59,7 @@ def log_as_json(level: str = "INFO") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.FileHandler(file) if file else logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

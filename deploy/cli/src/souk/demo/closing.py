@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 from rich.table import Table
 
 from souk.client import Client, Json
-from souk.demo.stage import console, money
-from souk.demo.story import Shop
+from souk.demo.shop import Shop
+from souk.demo.stage import console, money, step
 
 _PAID = frozenset({"paid", "fulfilled"})
 
@@ -23,27 +23,44 @@ async def close(shop: Shop, before: Mapping[str, int | None]) -> list[str]:
 
 
 async def _payments(admin: Client, order: Json) -> Sequence[Json]:
-    found: Sequence[Json] = (await admin.get("/payments", params={"order_id": order["id"]}))["items"]
-    return found
+    """Return an order's payments with their money, the first attempt first."""
+    found = (await admin.get("/payments", params={"order_id": order["id"]}))["items"]
+    return [await admin.get(f"/payments/{payment['id']}") for payment in reversed(found)]
 
 
 def _show_orders(orders: Sequence[Json], payments: Mapping[str, Sequence[Json]]) -> None:
-    table = Table(title="\nThe books", title_justify="left")
+    step("The books")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in ("order", "total", "status", "money", "payments"):
-        table.add_column(column, justify="right" if column == "total" else "left")
+        table.add_column(column, justify="right" if column == "total" else "left", no_wrap=True)
     for order in orders:
-        paid = ", ".join(f"{payment['status']} {money(payment['amount'])}" for payment in payments[order["id"]])
-        table.add_row(order["number"], money(order["total"]), order["status"], order["payment_status"], paid)
+        tried = ", ".join(_told(payment) for payment in payments[order["id"]])
+        table.add_row(order["number"], money(order["total"]), order["status"], order["payment_status"], tried)
     console.print(table)
 
 
-def _off(order: Json, payments: Sequence[Json]) -> list[str]:
-    captured = [payment for payment in payments if payment["status"] == "succeeded"]
-    if order["status"] in _PAID and [payment["amount"] for payment in captured] != [order["total"]]:
-        return [f"order {order['number']} is {order['status']} without exactly one capture of its total"]
-    if order["status"] not in _PAID and captured:
-        return [f"order {order['number']} is {order['status']} though money was captured for it"]
-    return []
+def _told(payment: Json) -> str:
+    if any(capture["status"] == "surplus" for capture in payment["captures"]):
+        return f"{payment['provider']} surplus"
+    if payment["status"] != "succeeded":
+        return f"{payment['provider']} {payment['status']}"
+    return f"{payment['provider']}{', back' if payment['refunds'] else ''}"
+
+
+def _off(order: Json, payments: Sequence[Json]) -> Iterator[str]:
+    captures = [capture for payment in payments for capture in payment["captures"]]
+    kept = [capture for capture in captures if capture["status"] == "accepted"]
+    ended_with_money = order["status"] in {*_PAID, "refunded"}
+    if [capture["amount"] for capture in kept] != [order["total"]] * ended_with_money:
+        yield f"order {order['number']} is {order['status']} with {len(kept)} captures of its own"
+    back = {refund["capture_ref"]: refund for payment in payments for refund in payment["refunds"]}
+    for capture in captures:
+        refund = back.get(capture["capture_ref"])
+        owed = capture["status"] != "accepted" or order["status"] == "refunded"
+        if owed and (refund is None or (refund["status"], refund["amount"]) != ("succeeded", capture["amount"])):
+            yield f"order {order['number']}: {money(capture['amount'])} did not go back"
+        if refund is not None and not owed:
+            yield f"order {order['number']} is {order['status']} though its money went back"
 
 
 async def _stock_off(shop: Shop, orders: Sequence[Json], before: Mapping[str, int | None]) -> list[str]:

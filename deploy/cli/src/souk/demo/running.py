@@ -8,11 +8,12 @@ import httpx2
 
 from common.telemetry import log_as_json
 from souk.client import ApiError, Client
-from souk.demo import story
+from souk.demo import late, story
 from souk.demo.closing import close
-from souk.demo.shopper import DemoFailed, Shopper
+from souk.demo.shop import Shop
+from souk.demo.shopper import Shopper
 from souk.demo.stage import Witness, console, step
-from souk.demo.story import Shop
+from souk.demo.tills import DemoFailed
 from souk.doctor import doctor
 from souk.environment import Addresses, admin_of
 from souk.fleet import many_processes
@@ -23,7 +24,12 @@ from souk.onebox import one_process
 from souk.seed import CUSTOMER, seed
 
 # An unpaid order ends while the audience waits, and the poller looks after three seconds instead of thirty.
-_TEMPO = {"ORDER_EXPIRES_AFTER": "25s", "SOUK_PACE": "10"}
+_TEMPO = {"ORDER_EXPIRES_AFTER": "20s", "SOUK_PACE": "10"}
+# What belongs to a system of the user's: the demo has machines, addresses and keys of its own, and pays in the sandbox.
+_NOT_THE_DEMOS = (
+    *("SOUK_ENV", "PORT", "INTERNAL_PORT", "PUBLIC_URL", "JWKS_URL", "WIRE", "AMQP_URL", "DATABASE_URL_", "SEAL_"),
+    *("STRIPE_", "RAZORPAY_", "PAYMENT_METHODS", "SMTP_"),
+)
 
 
 async def demo_of_own(home: Home, given: Mapping[str, str], wire: str) -> int:
@@ -31,10 +37,13 @@ async def demo_of_own(home: Home, given: Mapping[str, str], wire: str) -> int:
     PostgresServer(home.postgres).erase()
     home.erase()
     home.open()
-    environ = {**_TEMPO, "LOG_LEVEL": "ERROR", "INTERNAL_PORT": str(free_port()), **given}
+    kept = {name: value for name, value in given.items() if not name.startswith(_NOT_THE_DEMOS)}
+    environ = {**_TEMPO, "LOG_LEVEL": "ERROR", "INTERNAL_PORT": str(free_port()), **kept}
     port = free_port()
+    console.print(f"[dim]what the services log: {home.logs}[/]", soft_wrap=True)
     if wire == "inprocess":
-        log_as_json("ERROR")
+        home.logs.mkdir()
+        log_as_json("ERROR", home.logs / "souk.log")
         console.print("[dim]one process, embedded PostgreSQL, in-process wire[/]")
         async with one_process(home, environ, port, lambda text: console.print(f"[dim]· {text}[/]")) as where:
             return await _play_and_examine(home, environ, where)
@@ -43,7 +52,8 @@ async def demo_of_own(home: Home, given: Mapping[str, str], wire: str) -> int:
     fleet = await asyncio.to_thread(manager.__enter__)
     try:
         queues = await asyncio.to_thread(fleet.rabbitmq.management.call, "GET", "queues")
-        console.print("[dim]queues: " + ", ".join(f"{queue['name']} ({queue['type']})" for queue in queues) + "[/]")
+        names = ", ".join(f"{queue['name']} ({queue['type']})" for queue in queues)
+        console.print(f"[dim]queues: {names}[/]", soft_wrap=True)
         return await _play_and_examine(home, environ, fleet.where)
     finally:
         await asyncio.to_thread(manager.__exit__, None, None, None)
@@ -83,13 +93,16 @@ async def _open_shop(http: httpx2.AsyncClient, base_url: str, sandbox: str, admi
     guest = Client(http, base_url)
     customer = await guest.login(*CUSTOMER[1:])
     products = (await guest.get("/products", params={"limit": "100"}))["items"]
-    return Shop(Shopper(customer, f"{sandbox}/stripe"), await guest.login(*admin), http, sandbox, products)
+    returning = f"{base_url}/api/v1/payments/return"
+    return Shop(Shopper(customer, http, sandbox), await guest.login(*admin), http, sandbox, returning, products)
 
 
 async def _play(shop: Shop) -> list[str]:
     before = {product["id"]: product["stock"] for product in shop.products}
-    unpaid = await story.left_unpaid(shop)
-    for scene in story.SCENES:
+    for scene in story.PAID:
         await scene(shop)
-    await story.expiry(shop, unpaid)
+    unpaid = await late.left_unpaid(shop)
+    for scene in story.MEANWHILE:
+        await scene(shop)
+    await late.endings(shop, unpaid)
     return await close(shop, before)

@@ -1,37 +1,35 @@
-"""The customer of the demo: buys through the API, pays with the stock Stripe SDK."""
+"""The customer of the demo: buys through the API, and waits for what becomes of it."""
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Final
 from uuid import uuid4
 
-import stripe
+import httpx2
 
 from souk.client import Client, Json
 from souk.demo.stage import money, note
+from souk.demo.tills import DemoFailed, Tills
 
-PATIENCE = 30.0
-
-
-class DemoFailed(Exception):  # noqa: N818 - the audience reads its sentence
-    """Something did not happen as it should."""
+# An unhurried system looks at a payment whose webhook is lost after half of this.
+PATIENCE: Final = 60.0
+_GLANCE: Final = 0.1
 
 
 class Shopper:
-    """A customer with an account and two cards: one that works, one that is declined."""
+    """A customer with an account, who pays in every way."""
 
-    def __init__(self, client: Client, stripe_base: str) -> None:
-        self.client = client
-        addresses: Any = {"api": stripe_base}
-        self._stripe = stripe.StripeClient("sk_test_demo", base_addresses=addresses, max_network_retries=2)
+    def __init__(self, client: Client, http: httpx2.AsyncClient, sandbox: str) -> None:
+        self.client, self.tills = client, Tills(http, sandbox)
         self.orders: list[str] = []
 
-    async def order(self, *items: tuple[Json, int], key: str | None = None, wait: int = 10) -> Json:
+    async def order(
+        self, *items: tuple[Json, int], way: str = "stripe:intent", key: str | None = None, wait: int = 10
+    ) -> Json:
         """Place an order and return it as the first answer shows it."""
         body = {
             "items": [{"product_id": product["id"], "quantity": quantity} for product, quantity in items],
-            "payment": {"provider": "stripe", "flow": "intent"},
+            "payment": _way(way),
         }
         order = await self.client.post("/orders", body, key=key or str(uuid4()), wait=wait)
         if order["id"] not in self.orders:
@@ -39,17 +37,21 @@ class Shopper:
         note(f"order {order['number']}: {money(order['total'])}, {order['status']}")
         return order
 
-    async def pay(self, order: Json, card: str = "pm_card_visa") -> str:
-        """Confirm the order's intent with a test card, as a browser would; return its status or the decline."""
-        if not order["payment"]:
-            raise DemoFailed(f"order {order['number']} has no payment yet: {order['status']}")
-        intent = order["payment"]["client_secret"].split("_secret_")[0]
-        try:
-            confirm = partial(self._stripe.v1.payment_intents.confirm, intent, {"payment_method": card})
-            confirmed = await asyncio.to_thread(confirm)
-        except stripe.CardError as error:
-            return str(error.code)
-        return str(confirmed.status)
+    async def pay_by(self, order: Json, way: str) -> Json:
+        """Ask for another way to pay, and return the order with it."""
+        again = await self.client.post(f"/orders/{order['id']}/pay", _way(way), wait=10)
+        paying = again["payment"]
+        check(_way(way) == {name: paying[name] for name in ("provider", "flow")}, f"it cannot be paid by {way}")
+        note(f"order {order['number']}: attempt {paying['attempt']}, {way}, {paying['status']}")
+        return again
+
+    async def verify(self, handed_back: Json) -> str:
+        """Bring what Razorpay's window handed back, and return where the payment stands then."""
+        return str((await self.client.post("/payments/verify", handed_back, wait=10))["status"])
+
+    async def payment(self, payment_id: str) -> Json:
+        """Return a payment with its money, as its buyer sees it."""
+        return await self.client.get(f"/payments/{payment_id}")
 
     async def until(self, order: Json, *statuses: str) -> Json:
         """Wait until the order is in one of the states; raises DemoFailed when it takes too long."""
@@ -57,15 +59,34 @@ class Shopper:
 
     async def until_so(self, order: Json, so: Callable[[Json], bool], words: str) -> Json:
         """Wait until something is true of the order; raises DemoFailed when it takes too long."""
-        seen = order
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while not so(seen):
-                    await asyncio.sleep(0.1)
-                    seen = await self.client.get(f"/orders/{order['id']}")
-        except TimeoutError:
-            raise DemoFailed(
-                f"order {order['number']} is {seen['status']}, not {words}, after {PATIENCE:g} s"
-            ) from None
+
+        async def look() -> Json:
+            return await self.client.get(f"/orders/{order['id']}")
+
+        seen = await eventually(look, so, f"order {order['number']} is not {words}")
         note(f"order {seen['number']}: {seen['status']}, money {seen['payment_status']}")
         return seen
+
+
+async def eventually(look: Callable[[], Awaitable[Json]], so: Callable[[Json], bool], otherwise: str) -> Json:
+    """Look again and again until it is so, and return what was seen; raises DemoFailed when it takes too long."""
+    seen = await look()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not so(seen):
+                await asyncio.sleep(_GLANCE)
+                seen = await look()
+    except TimeoutError:
+        raise DemoFailed(f"{otherwise} after {PATIENCE:g} s, but {seen.get('status')}") from None
+    return seen
+
+
+def check(so: bool, otherwise: str) -> None:  # noqa: FBT001 - it reads as a sentence
+    """Raise DemoFailed where something is not so."""
+    if not so:
+        raise DemoFailed(otherwise)
+
+
+def _way(way: str) -> Json:
+    provider, _, flow = way.partition(":")
+    return {"provider": provider, "flow": flow}

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from common.db import plain_dsn
 from common.events import new_id
+from common.money import Money
 
 console = Console(highlight=False)
 _EVENTS = "SELECT id, type, body FROM outbox WHERE id > $1 ORDER BY id LIMIT 200"
@@ -21,18 +22,19 @@ _QUIET = frozenset({"webhook.received", "user.logged_in", "product.created"})
 
 def step(title: str) -> None:
     """Announce what the customer does now."""
-    console.print(f"\n[bold]{title}[/]")
+    console.print(f"\n[bold]{title}[/]", soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Tell what came of it."""
-    console.print(f"  {text}")
+    console.print(f"  {text}", soft_wrap=True)
 
 
-def money(value: Mapping[str, Any], digits: Mapping[str, int] = {"JPY": 0, "KWD": 3}) -> str:
-    """Return money as people read it."""
-    places = digits.get(value["currency"], 2)
-    return f"{value['amount'] / 10**places:.{places}f} {value['currency']}"
+def money(value: Mapping[str, Any]) -> str:
+    """Return money as people read it: 1,499.00 INR."""
+    whole, dot, part = str(Money(value["amount"], value["currency"])).partition(".")
+    number, space, currency = whole.partition(" ")
+    return f"{int(number):,}{space}{currency}{dot}{part}"
 
 
 class Witness:
@@ -71,7 +73,7 @@ class Witness:
             return
         data = orjson.loads(body)["data"] if body else {}
         words = [str(data[name]) for name in ("number", "reason") if data.get(name)]
-        console.print(f"    [cyan]{type_:26}[/] {service:9} {' · '.join(words)}".rstrip())
+        console.print(f"    [cyan]{type_:24}[/] {service:9} {' · '.join(words)}".rstrip(), soft_wrap=True)
 
     async def _watch_mail(self, mailbox: str) -> None:
         for mail in await self._mails(mailbox):
@@ -81,7 +83,7 @@ class Witness:
                 if mail["id"] not in self._seen_mails:
                     self._seen_mails.add(mail["id"])
                     self.mails += 1
-                    console.print(f"    [magenta]mail[/]  to {mail['to']}: {mail['subject']}")
+                    console.print(f"    [magenta]{'mail':24}[/] {mail['subject']}", soft_wrap=True)
             await asyncio.sleep(_POLL * 2)
 
     async def _mails(self, mailbox: str) -> list[dict[str, Any]]:
