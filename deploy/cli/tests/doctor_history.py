@@ -19,6 +19,7 @@ from common.broker import InProcessWire
 from common.db import plain_dsn
 from common.serve import listening
 from common.service import Service
+from common.telemetry import log_as_json
 from common.testing import bearer, one_service, seal_settings
 from orders.actions.refunding import request_refund
 from orders.queries import get_order
@@ -26,6 +27,8 @@ from sandbox.main import Sandbox, SandboxSettings
 from souk.services import BUILDERS, MIGRATIONS
 
 SECRET = "whsec_of_the_doctors_test"
+KEY_ID, KEY_SECRET = "rzp_test_doctor", "key_secret_of_the_doctors_test"
+WAYS = "stripe:intent,stripe:checkout,razorpay:checkout"
 Json = dict[str, Any]
 # A book is copied for each test, so it had better be small.
 DROP_EMPTY_MONTHS = """
@@ -68,21 +71,40 @@ class Street:
         body = {"kind": kind, "name": f"A {kind} thing", "price": {"amount": 1900, "currency": "USD"}, "stock": stock}
         return (await self.post("catalog", "/products", body, "seller"))["id"]
 
-    async def order(self, *items: tuple[str, int]) -> Json:
+    async def order(self, *items: tuple[str, int], way: str = "stripe:intent") -> Json:
         wanted = [{"product_id": product, "quantity": quantity} for product, quantity in items]
-        return await self.post("orders", "/orders", {"items": wanted, "payment": {"provider": "stripe"}})
+        return await self.post("orders", "/orders", {"items": wanted, "payment": chosen(way)})
+
+    async def pay_otherwise(self, order: Json, way: str) -> Json:
+        return await self.post("orders", f"/orders/{order['id']}/pay", chosen(way))
 
     async def pay(self, order: Json, *methods: str) -> None:
-        intent = order["payment"]["client_secret"].split("_secret_")[0]
         for method in methods or ("pm_card_visa",):
-            form = {"payment_method": method, "return_url": "https://shop.test"}
-            url = f"{self.sandbox}/stripe/v1/payment_intents/{intent}/confirm"
-            await self.http.post(url, data=form, headers={"Authorization": "Bearer sk_test_souk"})
+            await self.intent(order, "/confirm", {"payment_method": method, "return_url": "https://shop.test"})
             await asyncio.sleep(0.2)
+
+    async def intent(self, order: Json, path: str, form: Json) -> None:
+        intent = order["payment"]["client_secret"].split("_secret_")[0]
+        url = f"{self.sandbox}/stripe/v1/payment_intents/{intent}{path}"
+        await self.http.post(url, data=form, headers={"Authorization": "Bearer sk_test_souk"})
+
+    async def fill_in_page(self, order: Json, card: str = "4242424242424242") -> None:
+        """Pay on the provider's own page."""
+        payment = order["payment"]
+        url = payment["checkout_url"] or f"{self.sandbox}/razorpay/checkout/{payment['razorpay']['order_id']}"
+        answer = await self.http.post(url, data={"card_number": card}, headers={"Accept": "application/json"})
+        assert answer.status_code in {200, 303}, answer.text
 
     async def until(self, order: Json, status: str) -> None:
         async with asyncio.timeout(20):
             while await self.value("orders", "SELECT status FROM orders WHERE id = $1", UUID(order["id"])) != status:
+                await asyncio.sleep(0.05)
+
+    async def until_given_back(self, count: int) -> None:
+        """Wait until the system has given back so many captures by itself."""
+        back = "SELECT count(*) FROM refunds WHERE system AND status = 'succeeded'"
+        async with asyncio.timeout(20):
+            while await self.value("payments", back) < count:
                 await asyncio.sleep(0.05)
 
     async def until_quiet(self) -> None:
@@ -118,13 +140,23 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def chosen(way: str) -> Json:
+    provider, _, flow = way.partition(":")
+    return {"provider": provider, "flow": flow}
+
+
 @asynccontextmanager
 async def living(urls: dict[str, str], folder: Path) -> AsyncIterator[Street]:
-    """Run the five services over one in-process wire, and the sandbox beside them."""
+    """Run the five services over one in-process wire, and the sandbox beside them; they log as in production."""
+    log_as_json("WARNING")
     port, shop_port = free_port(), free_port()
-    target = f"http://127.0.0.1:{shop_port}/api/v1/payments/webhooks/stripe"
+    hooks = f"http://127.0.0.1:{shop_port}/api/v1/payments/webhooks"
     settings = SandboxSettings(
-        folder / "sandbox.db", webhook_targets={"stripe": target}, webhook_secrets={"stripe": SECRET}
+        folder / "sandbox.db",
+        webhook_targets={name: f"{hooks}/{name}" for name in ("stripe", "razorpay")},
+        webhook_secrets=dict.fromkeys(("stripe", "razorpay"), SECRET),
+        api_keys={"razorpay": f"{KEY_ID}:{KEY_SECRET}"},
+        public_url=f"http://127.0.0.1:{port}/sandbox",
     )
     async with AsyncExitStack() as stack:
         sandbox = Sandbox(settings)
@@ -137,6 +169,11 @@ async def living(urls: dict[str, str], folder: Path) -> AsyncIterator[Street]:
             "STRIPE_SECRET_KEY": "sk_test_souk",
             "STRIPE_WEBHOOK_SECRET": SECRET,
             "STRIPE_API_BASE": f"http://127.0.0.1:{port}/sandbox/stripe",
+            "RAZORPAY_KEY_ID": KEY_ID,
+            "RAZORPAY_KEY_SECRET": KEY_SECRET,
+            "RAZORPAY_WEBHOOK_SECRET": SECRET,
+            "RAZORPAY_API_BASE": f"http://127.0.0.1:{port}/sandbox/razorpay",
+            "PAYMENT_METHODS": WAYS,
             "SMTP_PORT": str(sandbox.smtp_port),
             "SMTP_STARTTLS": "never",
             "JWKS_URL": "http://127.0.0.1:9/nobody",
@@ -166,16 +203,16 @@ async def live(street: Street) -> dict[str, str]:
     async with asyncio.timeout(10):
         while await street.value("orders", "SELECT count(*) FROM products") < 2:
             await asyncio.sleep(0.05)
-    shipped, viewed, returned = [
-        await street.order((picture, 1), (print_, 1)),
-        await street.order((picture, 2)),
-        await street.order((picture, 1)),
-    ]
-    too_many, unpaid, waiting = [
-        await street.order((print_, 6)),
-        await street.order((print_, 1)),
-        await street.order((print_, 1)),
-    ]
+    orders = await bought(street, picture, print_) | await switched(street, picture)
+    orders |= await unpaid(street, picture, print_)
+    await street.until_quiet()
+    return {name: order["id"] for name, order in orders.items()} | {"picture": picture, "print": print_}
+
+
+async def bought(street: Street, picture: str, print_: str) -> dict[str, Json]:
+    """Paid and shipped, declined first and then paid, given back."""
+    shipped = await street.order((picture, 1), (print_, 1))
+    viewed, returned = await street.order((picture, 2)), await street.order((picture, 1))
     await street.pay(shipped)
     await street.pay(viewed, "pm_card_chargeDeclined", "pm_card_visa")
     await street.pay(returned)
@@ -185,24 +222,41 @@ async def live(street: Street) -> dict[str, str]:
     await street.post("orders", f"/orders/{shipped['id']}/ship", {}, "admin")
     async with street.services["orders"].database.transaction() as session:
         request_refund(session, await get_order(session, UUID(returned["id"])), "requested_by_customer")
-    await street.value("orders", "UPDATE orders SET due_at = now() WHERE id = $1", UUID(unpaid["id"]))
-    for order, status in (
-        (returned, "refunded"),
-        (too_many, "rejected"),
-        (unpaid, "expired"),
-        (waiting, "awaiting_payment"),
-    ):
+    await street.until(returned, "refunded")
+    return {"shipped": shipped, "viewed": viewed, "returned": returned}
+
+
+async def switched(street: Street, picture: str) -> dict[str, Json]:
+    """Two who ask for another way: one is paid on Stripe's page, one by both providers, so that the second goes back.
+
+    What was asked for first stays open at Razorpay, which closes nothing.
+    """
+    once = await street.order((picture, 1), way="razorpay:checkout")
+    await street.fill_in_page(await street.pay_otherwise(once, "stripe:checkout"))
+    twice = await street.order((picture, 1), way="razorpay:checkout")
+    await street.pay(await street.pay_otherwise(twice, "stripe:intent"))
+    for order in (once, twice):
+        await street.until(order, "fulfilled")
+    await street.fill_in_page(twice, "4111111111111111")
+    await street.until_given_back(1)
+    return {"switched": once, "twice": twice}
+
+
+async def unpaid(street: Street, picture: str, print_: str) -> dict[str, Json]:
+    """More than there is, never paid, not paid yet, and paid by another amount than was asked for."""
+    rejected = await street.order((print_, 6))
+    expired, waiting = await street.order((print_, 1)), await street.order((print_, 1))
+    await street.value("orders", "UPDATE orders SET due_at = now() WHERE id = $1", UUID(expired["id"]))
+    mismatched = await street.order((picture, 1))
+    await street.intent(mismatched, "", {"amount": "1901"})  # somebody has changed it in the dashboard
+    await street.pay(mismatched)
+    await street.until(mismatched, "cancelled")
+    await street.until_given_back(2)
+    ended = {"rejected": rejected, "expired": expired}
+    for status, order in ended.items():
         await street.until(order, status)
-    await street.until_quiet()
-    orders = {
-        "shipped": shipped,
-        "viewed": viewed,
-        "returned": returned,
-        "rejected": too_many,
-        "expired": unpaid,
-        "waiting": waiting,
-    }
-    return {name: order["id"] for name, order in orders.items()} | {"picture": picture, "print": print_}
+    await street.until(waiting, "awaiting_payment")
+    return {**ended, "waiting": waiting, "mismatched": mismatched}
 
 
 @asynccontextmanager

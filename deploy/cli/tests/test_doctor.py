@@ -45,51 +45,99 @@ def test_the_doctor_knows_every_fact_that_demands_a_mail():
 
 
 async def told_otherwise(history: History, change: Callable[[Json], object]) -> Report:
-    """Examine the untouched books against what a provider or a mailbox says otherwise."""
-    other = json.loads(json.dumps({**history.told["stripe"], "mails": history.mails}))
+    """Examine the untouched books against what the providers or a mailbox say otherwise."""
+    other = json.loads(json.dumps({**history.told, "mails": history.mails}))
     change(other)
-    async with telling({"stripe": other}, other["mails"]) as url:
+    async with telling(other, other["mails"]) as url:
         return await examine(history.urls, truth_url=url, grace=AT_ONCE)
 
 
-def paid_charge(told: Json) -> Json:
-    return next(charge for charge in told["charges"] if charge["amount_captured"])
+def charge(told: Json) -> Json:
+    return next(charge for charge in told["stripe"]["charges"] if charge["amount_captured"])
 
 
-@pytest.mark.parametrize(
-    ("check", "change", "offender"),
-    [
-        (
-            "I5 every",
-            lambda told: paid_charge(told).update(payment_intent="pi_x"),
-            lambda told: paid_charge(told)["id"],
-        ),
-        ("I5 every", lambda told: paid_charge(told).update(amount_captured=7), lambda told: paid_charge(told)["id"]),
-        ("I5 every", lambda told: told["charges"].append(paid_charge(told) | {"id": "ch_2"}), lambda _: "ch_2"),
-        ("I7 every", lambda told: told["refunds"][0].update(metadata={}, id="re_x"), lambda _: "re_x"),
-        ("I7 every", lambda told: told["refunds"][0].update(amount=7), lambda told: told["refunds"][0]["id"]),
-        ("I7 every", lambda told: told["refunds"][0].update(status="failed"), lambda told: told["refunds"][0]["id"]),
-        (
-            "I7 every",
-            lambda told: told["refunds"].append(told["refunds"][0] | {"id": "re_2"}),
-            lambda told: told["refunds"][0]["metadata"]["refund_id"],
-        ),
-        ("I22", lambda told: told["webhooks"][0].update(event_id="evt_x"), lambda _: "evt_x"),
-        ("I22", lambda told: told["webhooks"][0].update(body_sha256="0"), lambda told: told["webhooks"][0]["event_id"]),
-        ("I15", lambda told: told["mails"].append(told["mails"][0]), lambda told: told["mails"][0]["message_id"]),
-    ],
-)
-async def test_books_that_differ_from_the_providers_are_found(history, check, change, offender):
+def payment(told: Json) -> Json:
+    return next(payment for payment in told["razorpay"]["payments"] if payment["captured"])
+
+
+def again(things: list[Json], thing: Json, **changed: str) -> None:
+    things.append({**thing, **changed})
+
+
+# Which check, what is said otherwise, and whom it must name: a function of what was said before.
+OTHERWISE = [
+    ("I5 every", lambda told: charge(told).update(payment_intent="pi_x"), lambda told: charge(told)["id"]),
+    ("I5 every", lambda told: charge(told).update(amount_captured=7), lambda told: charge(told)["id"]),
+    ("I5 every", lambda told: again(told["stripe"]["charges"], charge(told), id="ch_2"), lambda _: "ch_2"),
+    ("I5 every", lambda told: again(told["razorpay"]["payments"], payment(told), id="pay_2"), lambda _: "pay_2"),
+    ("I5 every", lambda told: payment(told).update(amount=7), lambda told: payment(told)["id"]),
+    ("I5 every", lambda told: payment(told).update(currency="INR"), lambda told: payment(told)["id"]),
+    ("I22", lambda told: told["stripe"]["webhooks"][0].update(event_id="evt_x"), lambda _: "evt_x"),
+    ("I22", lambda told: told["razorpay"]["webhooks"][0].update(event_id="evt_x"), lambda _: "evt_x"),
+    ("I15", lambda told: told["mails"].append(told["mails"][0]), lambda told: told["mails"][0]["message_id"]),
+]
+ALTERED = [
+    ("I22", lambda told, who: told[who]["webhooks"][0].update(body_sha256="0"), "webhooks", "event_id"),
+    ("I7 every", lambda told, who: told[who]["refunds"][0].update(amount=7), "refunds", "id"),
+    ("I7 every", lambda told, who: told[who]["refunds"][0].update(currency="inr"), "refunds", "id"),
+    ("I7 every", lambda told, who: told[who]["refunds"][0].update(status="failed"), "refunds", "id"),
+    ("I7 every", lambda told, who: told[who]["refunds"][0].update(status="pending"), "refunds", "id"),
+]
+NOTES = {"stripe": "metadata", "razorpay": "notes"}
+
+
+async def named_by(history: History, check: str, change: Callable[[Json], object]) -> tuple[set[str], Report]:
     report = await told_otherwise(history, change)
-    named = {id_ for finding in report.findings for id_ in finding.ids if finding.check.startswith(check)}
-    assert offender({**history.told["stripe"], "mails": history.mails}) in named, report.lines()
+    return {id_ for finding in report.findings for id_ in finding.ids if finding.check.startswith(check)}, report
 
 
-async def test_money_the_provider_does_not_know_of_is_found(history):
-    report = await told_otherwise(history, lambda told: (told["charges"].clear(), told["refunds"].clear()))
+@pytest.mark.parametrize(("check", "change", "offender"), OTHERWISE)
+async def test_books_that_differ_from_the_providers_are_found(history, check, change, offender):
+    named, report = await named_by(history, check, change)
+    assert named >= {offender({**history.told, "mails": history.mails})}, report.lines()
+
+
+@pytest.mark.parametrize("who", ["stripe", "razorpay"])
+@pytest.mark.parametrize(("check", "change", "things", "name"), ALTERED)
+async def test_what_either_provider_tells_otherwise_is_found(history, who, check, change, things, name):
+    named, report = await named_by(history, check, lambda told: change(told, who))
+    assert named == {history.told[who][things][0][name]}, report.lines()
+
+
+@pytest.mark.parametrize("who", ["stripe", "razorpay"])
+async def test_a_refund_nobody_knows_of_or_that_was_made_twice_or_of_other_money_is_found(history, who):
+    refund = history.told[who]["refunds"][0]
+    stranger = {**refund, "id": "re_x", NOTES[who]: []}
+    named, report = await named_by(history, "I7 every", lambda told: told[who]["refunds"].append(stranger))
+    assert named == {"re_x"}, report.lines()
+    named, report = await named_by(history, "I7 every", lambda told: again(told[who]["refunds"], refund, id="re_2"))
+    assert named == {refund[NOTES[who]]["refund_id"]}, report.lines()
+    other = {"payment_intent": "pi_x"} if who == "stripe" else {"payment_id": "pay_2"}
+
+    def of_other_money(told: Json) -> None:
+        told[who]["refunds"][0].update(other)
+        again(told["razorpay"]["payments"], payment(told), id="pay_2")
+
+    named, report = await named_by(history, "I7 every", of_other_money)
+    assert named == {refund["id"]}, report.lines()
+
+
+@pytest.mark.parametrize(("who", "money"), [("stripe", "charges"), ("razorpay", "payments")])
+async def test_money_a_provider_does_not_know_of_is_found(history, who, money):
+    report = await told_otherwise(history, lambda told: (told[who][money].clear(), told[who]["refunds"].clear()))
     details = " ".join(finding.detail for finding in report.findings)
-    assert "took nothing for it" in details
-    assert "gave nothing back" in details
+    assert "the provider took none" in details
+    assert "which has none such" in details
+
+
+async def test_a_refund_of_what_razorpay_never_captured_is_none_of_our_business(history):
+    def let_lapse(told: Json) -> None:
+        again(told["razorpay"]["payments"], {**payment(told), "captured": False}, id="pay_lapsed", status="refunded")
+        told["razorpay"]["refunds"].append(
+            {**told["razorpay"]["refunds"][0], "id": "rfnd_x", "payment_id": "pay_lapsed"}
+        )
+
+    assert (await told_otherwise(history, let_lapse)).findings == []
 
 
 async def test_nothing_can_be_written_through_a_book(history):

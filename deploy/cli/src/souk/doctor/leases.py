@@ -8,7 +8,8 @@ from souk.doctor.checks import Check, Visit, check
 # What is worked by a loop, and which of its rows still need one.
 _LEASED: Final = {
     "payments": {
-        "payments": "waits_for IS NULL AND status IN ('intended', 'unknown', 'open', 'processing', 'authorized')",
+        "payments": """(waits_for IS NULL AND status IN ('intended', 'unknown', 'open', 'processing', 'authorized'))
+            OR (status = 'superseded' AND polls = 0)""",
         "refunds": "status IN ('intended', 'unknown', 'pending')",
         "provider_events": "status = 'stored'",
     },
@@ -16,7 +17,7 @@ _LEASED: Final = {
 }
 _STALE: Final = "SELECT id, leased_until AS at FROM {table} WHERE leased_until < now()"
 _OVERDUE: Final = "SELECT id, due_at AS at FROM {table} WHERE due_at < now() AND leased_until IS NULL"
-_FORGOTTEN: Final = "SELECT id FROM {table} WHERE due_at IS NULL AND {alive}"
+_FORGOTTEN: Final = "SELECT id FROM {table} WHERE due_at IS NULL AND ({alive})"
 _LATE_ORDERS: Final = "SELECT id, due_at AS at FROM orders WHERE due_at < now()"
 _ENDLESS_ORDERS: Final = """
 SELECT id FROM orders WHERE due_at IS NULL AND status IN ('pending', 'awaiting_payment', 'closing')

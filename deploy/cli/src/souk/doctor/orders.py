@@ -28,10 +28,12 @@ SELECT o.id FROM orders o LEFT JOIN (
     SELECT order_id, sum(quantity::numeric * unit_price) AS total FROM order_lines GROUP BY order_id
 ) l ON l.order_id = o.id WHERE l.total IS DISTINCT FROM o.total
 """
+# A refund that comes back to us after all leaves the order refunded, and its money here.
 _DISAGREEING: Final = """
 SELECT id FROM orders WHERE
     (status IN ('paid', 'fulfilled') AND payment_status NOT IN ('succeeded', 'partially_refunded'))
-    OR (status = 'refunded' AND payment_status <> 'refunded')
+    OR (status = 'refunded' AND payment_status <> 'refunded'
+        AND NOT jsonb_path_exists(refunds, '$.*.state ? (@ == "failed")'))
     OR (status IN ('pending', 'awaiting_payment') AND payment_status IN ('succeeded', 'refunded'))
 """
 
