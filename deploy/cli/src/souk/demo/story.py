@@ -59,8 +59,5 @@ async def silence(shop: Shop) -> None:
             await shop.shopper.until(order, "fulfilled")
 
 
-PAID = (
-    *(ways.card, ways.page, ways.window, parcel, currencies, double_click),
-    *(ways.declined, ways.other_provider, ways.twice, ways.refunded),
-)
-MEANWHILE = (ways.called_off, too_many, silence)
+PAID = (ways.card, ways.page, ways.window, parcel, currencies, double_click)
+MEANWHILE = (ways.declined, ways.other_provider, ways.twice, ways.refunded, ways.called_off, too_many, silence)
