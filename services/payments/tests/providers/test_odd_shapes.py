@@ -176,3 +176,21 @@ async def test_an_open_session_nobody_could_pay_is_not_opened(checkout, instead,
     async with instead(JSONResponse(thing)):
         with pytest.raises(UnknownOutcome):
             await checkout.open(terms)
+
+
+@pytest.mark.parametrize("notes", [None, [], {}])
+async def test_an_order_whose_notes_are_gone_is_found_by_its_receipt(razorpay, instead, notes) -> None:
+    terms = razorpay.terms()
+    ours = {
+        **ORDER,
+        "id": "order_7",
+        "status": "created",
+        "amount": 2599,
+        "notes": notes,
+        "receipt": terms.payment_id.hex,
+    }
+    other = {**ours, "id": "order_8", "receipt": "another"}
+    others = {**ours, "id": "order_9", "notes": {"payment_id": OURS}}
+    async with instead(JSONResponse({"entity": "collection", "count": 3, "items": [others, other, ours]})):
+        opened = await razorpay.open(terms)
+    assert opened.ref == "order_7"

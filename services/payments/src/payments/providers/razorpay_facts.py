@@ -97,8 +97,9 @@ def refund_fact(refund: Json, at: datetime, *, livemode: bool) -> ProviderFact:
 
 
 def belongs_to(order: Json, payment_id: UUID) -> bool:
-    """Say whether an order was made for a payment of ours."""
-    return our_id(order.get("notes"), "payment_id") == payment_id
+    """Say whether an order was made for a payment of ours: by its notes, or by its receipt where those are gone."""
+    named = our_id(order.get("notes"), "payment_id")
+    return named == payment_id if named else order.get("receipt") == payment_id.hex
 
 
 def _kind(payment: Json) -> Kind | None:
