@@ -154,6 +154,20 @@ async def test_each_capture_of_a_mismatched_payment_goes_back(market) -> None:
     assert {fact["capture"] for fact in await market.told("refund.succeeded")} == {"mismatched"}
 
 
+async def test_a_refund_that_is_said_to_be_of_nothing_does_not_stop_the_books(market) -> None:
+    account = await market.open("razorpay")
+    bank = market.banks["razorpay"]
+    await market.pay(account)
+    await market.pay(account)
+    bank.refunds_settle = False
+    await market.work("send refunds")
+    [back] = bank.refunds
+    back.amount = 0
+    bank.settle(back, "succeeded")
+    await market.later()
+    assert [fact["amount"]["amount"] for fact in await market.told("refund.succeeded")] == [2599]
+
+
 async def test_a_refund_made_in_the_dashboard_is_told_once(market) -> None:
     account = await market.open("stripe")
     bank = market.banks["stripe"]

@@ -28,7 +28,7 @@ async def apply_to_refund(session: AsyncSession, fact: ProviderFact) -> Effect:
         refund = await _made_at_provider(session, fact)
     if refund is None:
         return "foreign"
-    if refund.system:
+    if refund.system and fact.money.amount:
         refund.amount, refund.currency = fact.money.amount, fact.money.currency
     elif refund.money != fact.money:
         log.error("refund of another amount", refund=str(refund.id), ours=str(refund.money), theirs=str(fact.money))
