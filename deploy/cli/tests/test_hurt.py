@@ -18,7 +18,7 @@ from souk.hurt.ledger import Books, Ledger, Purchase, broken_by
 from souk.hurt.points import points_of
 from souk.hurt.running import schedule
 
-ORDER, USER = uuid4(), uuid4()
+ORDER, USER, PAYMENT = uuid4(), uuid4(), uuid4()
 TOTAL = {"amount": 2599, "currency": "USD"}
 WENT = ("pending", "awaiting_payment", "paid", "fulfilled")
 
@@ -33,8 +33,10 @@ def purchase(*answers, **facts):
 
 def books(**changes):
     row = {"id": ORDER, "user_id": USER, "status": WENT[-1], "total": 2599, "currency": "USD", "key": "p-1"}
+    row |= {"refunded": 0}
     whole = {"orders": {ORDER: row}, "steps": {ORDER: WENT}, "unshipped": frozenset(), "mailed": {ORDER: 1}}
-    return Books(**{**whole, "users": frozenset(), **changes})
+    money = {"taken": frozenset([PAYMENT]), "attempts": {ORDER: 2}}
+    return Books(**{**whole, **money, "users": frozenset(), **changes})
 
 
 async def test_the_ledger_notices_a_lost_order_and_a_lost_account(history):
@@ -49,7 +51,9 @@ async def test_the_ledger_notices_a_lost_order_and_a_lost_account(history):
 
 def test_a_promise_kept_is_no_finding():
     told = [answer(status) for status in ("pending", "pending", "awaiting_payment", "fulfilled")]
-    assert list(broken_by(purchase(*told, captured=True, shipped=True), books())) == []
+    told[-1] |= {"payment": {"attempt": 2}}
+    kept = purchase(*told, captured=True, shipped=True, payments={str(PAYMENT): "succeeded", str(USER): "open"})
+    assert list(broken_by(kept, books())) == []
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,9 @@ def test_a_promise_kept_is_no_finding():
         (purchase(answer(), shipped=True), {"unshipped": frozenset([ORDER])}, "told as shipped"),
         (purchase(answer("paid")), {"mailed": {}}, "mailed 0 times"),
         (purchase(answer("paid")), {"mailed": {ORDER: 2}}, "mailed 2 times"),
+        (purchase(answer(), given_back=True), {}, "told to be given back"),
+        (purchase(answer() | {"payment": {"attempt": 3}}), {}, "with attempt 3"),
+        (purchase(answer(), payments={str(USER): "succeeded"}), {}, "no money of it is booked"),
     ],
 )
 def test_a_broken_promise_is_told(remembered, changes, sentence):

@@ -107,11 +107,13 @@ class Fleet:
         unit.process.start()
 
     def start_gateway(self) -> None:
-        """Start the development gateway in front of the services' api processes."""
-        fronts = {
-            unit.service: f"http://127.0.0.1:{unit.port}" for unit in self.units.values() if unit.role != "worker"
-        }
-        fronts["sandbox"] = f"http://127.0.0.1:{self.sandbox_port}"
+        """Start the development gateway in front of the services' api processes, or anew where these have changed."""
+        if self._gateway:
+            self._gateway.stop(5)
+        fronts: dict[str, list[str]] = {"sandbox": [f"http://127.0.0.1:{self.sandbox_port}"]}
+        for unit in self.units.values():
+            if unit.role != "worker":
+                fronts.setdefault(unit.service, []).append(f"http://127.0.0.1:{unit.port}")
         command = [sys.executable, "-m", "souk.proxy", str(self.port), json.dumps(fronts)]
         self._gateway = Process(command, self.home.logs / "gateway.log", name="gateway")
         self._gateway.start()

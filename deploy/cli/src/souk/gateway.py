@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import httpx2
@@ -74,14 +75,18 @@ class Gate:
 
 
 class Proxy:
-    """Hands a request to a service on another port, as it is, and streams the answer back."""
+    """Hands a request to a service on another port, as it is, and streams the answer back.
 
-    def __init__(self, client: httpx2.AsyncClient, base_url: str) -> None:
-        self._client, self._base_url = client, base_url.rstrip("/")
+    Several processes of a service take turns.
+    """
+
+    def __init__(self, client: httpx2.AsyncClient, *base_urls: str) -> None:
+        self._client = client
+        self._base_urls = cycle([base_url.rstrip("/") for base_url in base_urls])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        url = f"{self._base_url}{scope['raw_path'].decode()}"
+        url = f"{next(self._base_urls)}{scope['raw_path'].decode()}"
         if scope["query_string"]:
             url += f"?{scope['query_string'].decode()}"
         headers = [(name, value) for name, value in request.headers.items() if name not in _HOP_BY_HOP]

@@ -8,16 +8,11 @@ from uuid import UUID
 
 import httpx2
 
-httpx2.alias_httpx()
-
-import stripe  # noqa: E402 - stripe's async client is to use httpx2
-
 Json = dict[str, Any]
 PATIENCE: Final = 60.0
 _LOGIN: Final = "/auth/login"
 _PAUSE: Final = 0.3
 _CALL: Final = 12.0
-_STRIPE_CALL: Final = 6.0
 _SUCCESS, _UNAUTHORIZED, _CONFLICT, _BROKEN = 300, 401, 409, 500
 
 
@@ -90,40 +85,6 @@ class Customer:
         async with self._signing_in:
             if self._token == used:
                 await self.sign_in()
-
-
-class Card:
-    """A bank card, by the unmodified Stripe SDK."""
-
-    def __init__(self, stripe_base: str) -> None:
-        addresses: Any = {"api": stripe_base}
-        self._stripe = stripe.StripeClient(
-            "sk_test_hurt",
-            base_addresses=addresses,
-            max_network_retries=3,
-            http_client=stripe.HTTPXClient(timeout=_STRIPE_CALL),
-        )
-
-    async def pay(self, client_secret: str, method: str = "pm_card_visa") -> str:
-        """Confirm an intent as a browser would; return its status, or why not: `declined`, `ended`, `unknown`."""
-        intent = client_secret.split("_secret_", maxsplit=1)[0]
-        try:
-            confirmed = await self._stripe.v1.payment_intents.confirm_async(intent, {"payment_method": method})
-        except stripe.CardError:
-            return "declined"
-        except stripe.InvalidRequestError:
-            return await self._status(intent)
-        except stripe.StripeError:
-            return "unknown"
-        return str(confirmed.status)
-
-    async def _status(self, intent: str) -> str:
-        # It may be paid already: an attempt of ours that was not answered did it.
-        try:
-            found = await self._stripe.v1.payment_intents.retrieve_async(intent)
-        except stripe.StripeError:
-            return "unknown"
-        return "succeeded" if found.status == "succeeded" else "ended"
 
 
 async def until(so: Callable[[], bool], seconds: float, every: float = 0.1) -> bool:

@@ -14,6 +14,14 @@ WITHIN: Final = 60.0
 _QUIET_LOOKS: Final = 3
 _OUTBOX: Final = "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
 _INBOX: Final = "SELECT count(*) FROM inbox WHERE status = 'waiting'"
+_UNHEARD_CAPTURES: Final = """
+SELECT count(*) FROM unnest($1::text[]) AS t (ref) WHERE NOT EXISTS (
+    SELECT FROM captures c WHERE c.provider = $2 AND c.capture_ref = t.ref)
+"""
+_UNHEARD_REFUNDS: Final = """
+SELECT count(*) FROM unnest($1::text[]) AS t (ref) WHERE NOT EXISTS (
+    SELECT FROM refunds r WHERE r.provider = $2 AND r.provider_ref = t.ref)
+"""
 # What time, a loop or another service still moves.
 _MOVING: Final[Mapping[str, Mapping[str, str]]] = {
     "auth": {"unsent": _OUTBOX},
@@ -62,7 +70,25 @@ async def drain(databases: Mapping[str, str], dial: Dial, seconds: float = WITHI
 async def _moving(databases: Mapping[str, str], dial: Dial) -> list[str]:
     found = await asyncio.gather(*(_counts(service, databases[service]) for service in _MOVING))
     hooks = await dial.undelivered()
-    return [*(word for words in found for word in words), *([f"{hooks} webhooks"] if hooks else [])]
+    moving = [*(word for words in found for word in words), *([f"{hooks} webhooks"] if hooks else [])]
+    return moving or await _unheard_of(databases["payments"], dial)
+
+
+async def _unheard_of(url: str, dial: Dial) -> list[str]:
+    """Count the money that the providers took or gave back and that payments is still to hear of."""
+    connection: Any = await asyncpg.connect(plain_dsn(url), timeout=10)
+    words = []
+    try:
+        for told in await dial.truth():
+            for sql, refs in (
+                (_UNHEARD_CAPTURES, [taken.ref for taken in told.taken]),
+                (_UNHEARD_REFUNDS, [returned.id for returned in told.returned]),
+            ):
+                if count := await connection.fetchval(sql, refs, told.provider):
+                    words.append(f"payments: {count} captures or refunds by {told.provider} not heard of")
+    finally:
+        await connection.close()
+    return words
 
 
 async def _counts(service: str, url: str) -> Sequence[str]:

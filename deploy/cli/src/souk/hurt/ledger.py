@@ -16,8 +16,11 @@ Json = Mapping[str, Any]
 KEY: Final = "purchase"  # the name under which an order's metadata keep its purchase's key
 _PAID: Final = frozenset({"paid", "fulfilled"})
 _ORDERS: Final = """
-SELECT id, user_id, status, total, currency, metadata->>'purchase' AS key FROM orders WHERE metadata ? 'purchase'
+SELECT id, user_id, status, total, currency, refunded, metadata->>'purchase' AS key
+FROM orders WHERE metadata ? 'purchase'
 """
+_TAKEN: Final = "SELECT payment_id FROM captures"
+_ATTEMPTS: Final = "SELECT order_id, max(attempt) AS last FROM payments GROUP BY order_id"
 _UNSHIPPED: Final = "SELECT order_id FROM order_lines WHERE kind <> 'digital' AND delivered_at IS NULL"
 _MAILED: Final = """
 SELECT split_part(cause, ':', 2)::uuid AS order_id, count(*) AS count FROM notifications
@@ -34,6 +37,8 @@ class Purchase:
     user_id: UUID
     answers: list[Json] = field(default_factory=list)
     captured: bool = False
+    payments: dict[str, str] = field(default_factory=dict)  # what was told of each that was brought back to the shop
+    given_back: bool = False
     shipped: bool = False
     placed_in: float | None = None
     paid_in: float | None = None
@@ -58,6 +63,8 @@ class Books:
     unshipped: frozenset[UUID]
     mailed: Mapping[UUID, int]
     users: frozenset[str]
+    taken: frozenset[UUID]
+    attempts: Mapping[UUID, int]
 
 
 @dataclass(slots=True)
@@ -114,8 +121,21 @@ def _differs(purchase: Purchase, order: Json, books: Books) -> Iterator[str]:
         yield f"order {id_} is {order['status']}, and its buyer has paid"
     if purchase.shipped and id_ in books.unshipped:
         yield f"order {id_} was told as shipped, and is not"
+    if purchase.given_back and not order["refunded"]:
+        yield f"order {id_} was told to be given back, and is not"
+    yield from _unpaid(purchase, id_, books)
     if not _PAID.isdisjoint(told) and books.mailed.get(id_) != 1:
         yield f"order {id_} was told as paid, and its buyer was mailed {books.mailed.get(id_, 0)} times"
+
+
+def _unpaid(purchase: Purchase, id_: UUID, books: Books) -> Iterator[str]:
+    """Yield what was told of its payments and is not so."""
+    asked = max(((answer.get("payment") or {}).get("attempt", 0) for answer in purchase.answers), default=0)
+    if asked > books.attempts.get(id_, 0):
+        yield f"order {id_} was told with attempt {asked}, and payments knows {books.attempts.get(id_, 0)}"
+    for payment, status in purchase.payments.items():
+        if status == "succeeded" and UUID(payment) not in books.taken:
+            yield f"payment {payment} was told as succeeded, and no money of it is booked"
 
 
 def _in_order(told: Sequence[str], went: Sequence[str]) -> bool:
@@ -149,6 +169,8 @@ async def _read(databases: Mapping[str, str]) -> Books:
         steps=steps,
         unshipped=frozenset(row["order_id"] for row in await _rows(databases["orders"], _UNSHIPPED)),
         mailed={row["order_id"]: row["count"] for row in await _rows(databases["notifier"], _MAILED)},
+        taken=frozenset(row["payment_id"] for row in await _rows(databases["payments"], _TAKEN)),
+        attempts={row["order_id"]: row["last"] for row in await _rows(databases["payments"], _ATTEMPTS)},
         users=frozenset(row["email"] for row in await _rows(databases["auth"], "SELECT email FROM users")),
     )
 

@@ -24,7 +24,8 @@ from souk.machines.ports import free_port
 from souk.machines.postgres import PostgresServer
 from souk.seed import SELLER, seed
 
-# Polls, back-off and expiry in seconds instead of minutes; leases short enough to end within one drain.
+# Polls, back-off and expiry in seconds instead of minutes; leases short enough to end within one drain. Pace and expiry
+# may be given otherwise, for a round at true length.
 TEMPO: Final = {
     "SOUK_PACE": "20",
     "ORDER_EXPIRES_AFTER": "24s",
@@ -33,6 +34,7 @@ TEMPO: Final = {
     "ARGON2_PROFILE": "light",
     "LOG_LEVEL": "WARNING",
 }
+_GIVEN_OTHERWISE: Final = ("SOUK_PACE", "ORDER_EXPIRES_AFTER")
 _LEFT_FOR_THE_END: Final = 25.0
 
 
@@ -65,7 +67,7 @@ async def _stage(home: Home, given: Mapping[str, str], dice: random.Random) -> A
     PostgresServer(home.postgres).erase()
     home.erase()
     home.open()
-    environ = {**given, **TEMPO}
+    environ = {**given, **TEMPO, **{name: given[name] for name in _GIVEN_OTHERWISE if given.get(name)}}
     fleet = Fleet(home, environ, port=free_port())
     limits = httpx2.Limits(max_connections=700, max_keepalive_connections=200)
     async with httpx2.AsyncClient(timeout=30, limits=limits, trust_env=False) as http:
@@ -73,12 +75,12 @@ async def _stage(home: Home, given: Mapping[str, str], dice: random.Random) -> A
             await asyncio.to_thread(fleet.start)
             where, guest, admin = fleet.where, Client(http, fleet.where.public), admin_of(home, environ)
             await seed(guest, admin)
-            crowd = Crowd(http, (where.public, f"{where.sandbox}/stripe"), admin, dice)
+            crowd = Crowd(http, (where.public, where.sandbox), admin, dice)
             seller = Customer(http, where.public, *SELLER[1:])
             await seller.sign_in()
             await crowd.prepare(seller)
             arriving = asyncio.create_task(crowd.arrive())
-            yield Stage(fleet, crowd, Dial(http, where.sandbox), http, seller, dice)
+            yield Stage(fleet, crowd, Dial(http, where.sandbox), http, seller, dice, float(environ["SOUK_PACE"]))
             arriving.cancel()
         finally:
             await asyncio.to_thread(fleet.stop)

@@ -37,6 +37,7 @@ class Stage:
     http: httpx2.AsyncClient
     seller: Customer
     dice: random.Random
+    pace: float = 1
     required: int = 0
     fewest: int = 1_000_000
     broken: set[str] = field(default_factory=set)
@@ -107,16 +108,23 @@ class Stage:
 
     @asynccontextmanager
     async def another(self, service: str, role: str = "worker", **extra: str) -> AsyncIterator[Unit]:
-        """Run one more process of a service while the block runs."""
+        """Run one more process of a service while the block runs; requests reach it where it takes any."""
         unit = Unit(f"{service}-{role}-{len(self.fleet.units)}", service, role)
         self.fleet.units[unit.name] = unit
         try:
             await self.start(unit.name, **extra)
             await self.whole(unit.name)
+            await self._open_gateway(role)
             yield unit
         finally:
-            await asyncio.to_thread(self.fleet.process(unit.name).stop, 20)
+            process = self.fleet.process(unit.name)
             del self.fleet.units[unit.name]
+            await self._open_gateway(role)
+            await asyncio.to_thread(process.stop, 20)
+
+    async def _open_gateway(self, role: str) -> None:
+        if role != "worker":
+            await asyncio.to_thread(self.fleet.start_gateway)
 
     async def manage(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         """Call RabbitMQ's management API."""

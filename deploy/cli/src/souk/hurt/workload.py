@@ -3,39 +3,22 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
 import httpx2
 
-from souk.hurt.customers import Card, Customer, GaveUp, Refused, until
-from souk.hurt.ledger import KEY, Json, Ledger, Purchase
+from souk.hurt.customers import Customer, GaveUp, Refused, until
+from souk.hurt.ledger import Json, Ledger, Purchase
+from souk.hurt.plans import Plan, draw
+from souk.hurt.tills import Tills
+from souk.hurt.visits import PAID, Visit
 
 ACCOUNTS: Final = 12
 MOST: Final = 64
 _RATE: Final = 15.0
-_JOINS, _RETURNS, _SHIPPED = 0.05, 0.1, 0.6
+_JOINS, _RETURNS = 0.05, 0.1
 _PASSWORD: Final = "one-of-the-crowd"  # noqa: S105 - an account that lives for minutes
-_SETTLED: Final = frozenset({"paid", "fulfilled", "rejected", "expired", "cancelled", "refunded"})
-PAID: Final = frozenset({"paid", "fulfilled"})
-_METHODS: Final = {"pays": ("pm_card_visa",), "declined first": ("pm_card_chargeDeclined", "pm_card_visa")}
-_PLANS: Final = {"pays": 74, "declined first": 8, "clicks twice": 6, "walks away": 6, "wants too much": 3, "loses": 3}
-_LOOKS: Final = 1.5
-_SETTLES_WITHIN: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a customer is going to do, all of it decided by the seed; `ships` has the operator send a parcel."""
-
-    customer: Customer
-    items: Sequence[Json]
-    deed: str
-    thinks: float = 0
-    waits: int = 0
-    ships: bool = False
 
 
 class Crowd:
@@ -44,8 +27,8 @@ class Crowd:
     def __init__(
         self, http: httpx2.AsyncClient, shop: tuple[str, str], operator: tuple[str, str], dice: random.Random
     ) -> None:
-        self._http, (self._base, stripe) = http, shop
-        self._card, self._dice = Card(stripe), dice
+        self._http, (self._base, sandbox) = http, shop
+        self._tills, self._dice = Tills(http, sandbox), dice
         self._operator = Customer(http, self._base, *operator)
         self.ledger = Ledger()
         self.customers: list[Customer] = []
@@ -82,7 +65,7 @@ class Crowd:
             await asyncio.sleep(self._dice.expovariate(_RATE))
             if self.in_flight >= MOST:
                 continue
-            plan, whim = self._plan(), self._dice.random()
+            plan, whim = draw(self._dice, self.customers, self.products), self._dice.random()
             self._enter(self.buy(plan))
             if whim < _JOINS:
                 self._enter(_patiently(self._join()))
@@ -134,17 +117,6 @@ class Crowd:
         self.ledger.purchases.append(purchase)
         return purchase
 
-    async def pay(self, purchase: Purchase, order: Json, methods: Sequence[str] = ("pm_card_visa",)) -> None:
-        """Pay with one card after the other."""
-        for method in methods:
-            state = "unknown"
-            for _ in range(4):
-                state = await self._card.pay(order["payment"]["client_secret"], method)
-                if state != "unknown":
-                    break
-                await asyncio.sleep(0.5)
-            purchase.captured |= state == "succeeded"
-
     def _enter(self, visit: Any) -> None:  # noqa: ANN401 - a coroutine, whatever it returns
         task = asyncio.create_task(visit)
         self._inside.add(task)
@@ -155,16 +127,6 @@ class Crowd:
         if not task.cancelled() and (error := task.exception()):
             self.ledger.lies.append(f"a customer met {error!r}")
 
-    def _plan(self) -> Plan:
-        dice = self._dice
-        deed = dice.choices(list(_PLANS), list(_PLANS.values()))[0]
-        wanted = (
-            [self.products[3]] if deed == "wants too much" else dice.sample(self.products[:3], dice.choice((1, 1, 2)))
-        )
-        items = [{"product_id": product["id"], "quantity": dice.randint(1, 3)} for product in wanted]
-        ships = self.products[2] in wanted and dice.random() < _SHIPPED
-        return Plan(dice.choice(self.customers), items, deed, dice.uniform(4, 9), dice.choice((0, 2, 5)), ships)
-
     async def _newcomer(self, name: str) -> Customer:
         customer = Customer(self._http, self._base, f"{name}@crowd.souk.test", _PASSWORD)
         await customer.register(name)
@@ -174,12 +136,12 @@ class Crowd:
     async def _join(self) -> None:
         await (await self._newcomer(f"visitor-{uuid4()}")).sign_in()
 
-    async def buy(self, plan: Plan) -> Purchase:
+    async def buy(self, plan: Plan, key: str | None = None) -> Purchase:
         """Carry out a plan, to whatever end."""
-        purchase = self.purchase_of(plan.customer)
+        purchase = self.purchase_of(plan.customer, key)
         self._in_flight += 1
         try:
-            purchase.outcome = await self._carry_out(plan, purchase)
+            purchase.outcome = await self.visit(plan, purchase).carry_out()
         except GaveUp:
             purchase.outcome = "gave up"
         except Refused as refused:
@@ -190,70 +152,9 @@ class Crowd:
             self._in_flight -= 1
         return purchase
 
-    async def _carry_out(self, plan: Plan, purchase: Purchase) -> str:
-        began = time.monotonic()
-        order = await self.place(purchase, plan, 2 if plan.deed == "clicks twice" else 1)
-        purchase.placed_in = time.monotonic() - began
-        order = await self._until_payable(plan, purchase, order)
-        if order["status"] in _SETTLED:
-            return str(order["status"])
-        await asyncio.sleep(plan.thinks)
-        if plan.deed == "walks away":
-            return "walked away"
-        paying = time.monotonic()
-        await self.pay(purchase, order, _METHODS.get(plan.deed, ("pm_card_visa",)))
-        if plan.deed == "loses":  # who closes the page and never looks back is not forgotten either
-            return "never looked"
-        order = await self._look(plan, purchase, lambda seen: seen["status"] in _SETTLED)
-        if order["status"] not in PAID:
-            return str(order["status"])
-        purchase.paid_in = time.monotonic() - paying
-        return await self._ship(purchase) if plan.ships else str(order["status"])
-
-    async def _ship(self, purchase: Purchase) -> str:
-        id_, headers = purchase.answers[-1]["id"], {"Idempotency-Key": f"ship-{purchase.key}"}
-        order = await self._operator.persist("POST", f"/orders/{id_}/ship", json={}, headers=headers)
-        purchase.shipped = True
-        purchase.remember(order)
-        return "shipped"
-
-    async def place(self, purchase: Purchase, plan: Plan, clicks: int = 1) -> Json:
-        """Place the order, as often as it takes; some click more than once."""
-        answers = await asyncio.gather(*(self._post(purchase, plan) for _ in range(clicks)))
-        # Nobody knows in which order they were answered, but it begins with this.
-        for order in sorted(answers, key=lambda answer: answer["status"] != "pending"):
-            purchase.remember(order)
-        return answers[-1]
-
-    async def _post(self, purchase: Purchase, plan: Plan) -> Json:
-        body = {
-            "items": plan.items,
-            "payment": {"provider": "stripe", "flow": "intent"},
-            "metadata": {KEY: purchase.key},
-        }
-        headers = {"Idempotency-Key": purchase.key, "Prefer": f"wait={plan.waits}"}
-        return await plan.customer.persist("POST", "/orders", json=body, headers=headers)
-
-    async def _until_payable(self, plan: Plan, purchase: Purchase, order: Json) -> Json:
-        if _payable(order):
-            return order
-        return await self._look(plan, purchase, _payable)
-
-    async def _look(self, plan: Plan, purchase: Purchase, so: Any) -> Json:  # noqa: ANN401 - a predicate
-        end = time.monotonic() + _SETTLES_WITHIN
-        order: Json = purchase.answers[-1]
-        while time.monotonic() < end:
-            order = await plan.customer.persist("GET", f"/orders/{order['id']}")
-            purchase.remember({name: order[name] for name in ("id", "status", "total")})
-            if so(order):
-                return order
-            await asyncio.sleep(_LOOKS)
-        raise GaveUp("looking at the order")
-
-
-def _payable(order: Json) -> bool:
-    payment = order.get("payment") or {}
-    return order["status"] in _SETTLED or bool(payment.get("client_secret"))
+    def visit(self, plan: Plan, purchase: Purchase) -> Visit:
+        """Let somebody in who has this plan."""
+        return Visit(plan, purchase, self._tills, self._operator)
 
 
 async def sell(seller: Customer, product: Json) -> Json:

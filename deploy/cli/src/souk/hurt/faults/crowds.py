@@ -6,8 +6,10 @@ from typing import Final
 from uuid import uuid4
 
 from souk.hurt.faults.plan import Blow, fault
+from souk.hurt.plans import Plan
 from souk.hurt.stage import NotAsPlanned, Stage
-from souk.hurt.workload import PAID, Plan, sell
+from souk.hurt.visits import PAID
+from souk.hurt.workload import sell
 
 _CLICKS: Final = 100
 _TABS: Final = 10
@@ -29,11 +31,11 @@ async def clicked_often(stage: Stage) -> Blow:
     plan = Plan(crowd.customers[1], [{"product_id": crowd.products[0]["id"], "quantity": 1}], "walks away")
     purchase = crowd.purchase_of(plan.customer)
     stage.count_in_flight()
-    await crowd.place(purchase, plan, _CLICKS)
+    await crowd.visit(plan, purchase).place(_CLICKS)
     if len(made := {answer["id"] for answer in purchase.answers}) != 1:
         raise NotAsPlanned(f"one key made {len(made)} orders")
     others = [crowd.purchase_of(plan.customer) for _ in range(_TABS)]
-    carts = await asyncio.gather(*(crowd.place(other, plan) for other in others))
+    carts = await asyncio.gather(*(crowd.visit(plan, other).place() for other in others))
     if len({cart["id"] for cart in carts}) != _TABS:
         raise NotAsPlanned("two keys made one order")
     for placed in (purchase, *others):

@@ -1,11 +1,13 @@
-"""Stripe's stand-in misbehaves: it charges and does not say so, and its webhooks come often, late or never."""
+"""The providers' stand-ins misbehave: they charge and do not say so, and their webhooks come often, late or never."""
 
 import asyncio
 import time
+from collections import Counter
 from typing import Any, Final
 
 import httpx2
 
+from souk.hurt.dial import PROVIDERS
 from souk.hurt.faults.plan import Blow, fault
 from souk.hurt.stage import NotAsPlanned, Stage
 
@@ -25,7 +27,11 @@ _TROUBLE: Final = (
 )
 
 
-@fault("F36", "Stripe takes five seconds for each answer, and nobody waits for it with a transaction open.", lasts=70)
+@fault(
+    "F36",
+    "Both providers take five seconds for each answer, and nobody waits for it with a transaction open.",
+    lasts=70,
+)
 async def slow_provider(stage: Stage) -> Blow:
     """F36: sampled from the server's own list of sessions."""
     await stage.kill("payments")
@@ -38,7 +44,7 @@ async def slow_provider(stage: Stage) -> Blow:
                 raise NotAsPlanned(f"idle in transaction: {idle[0]['words']}")
             await asyncio.sleep(0.2)
         stage.count_in_flight()
-    return Blow(stage.dial.hits)
+    return _by_both(stage)
 
 
 @fault("F38", "Every webhook arrives fifty times at once.")
@@ -63,7 +69,12 @@ async def _webhooks(stage: Stage, *rules: dict[str, Any]) -> Blow:
     async with stage.dial.misbehaving(*rules):
         await asyncio.sleep(2 * _SPELL)
         stage.count_in_flight()
-    return Blow(stage.dial.hits)
+    return _by_both(stage)
+
+
+def _by_both(stage: Stage) -> Blow:
+    hits = stage.dial.by_provider
+    return Blow(min(hits.values()), ", ".join(f"{hit}× {name}" for name, hit in hits.items()))
 
 
 @fault("F41", "The databases are down while webhooks arrive.")
@@ -73,19 +84,23 @@ async def webhooks_without_database(stage: Stage) -> Blow:
     stage.count_in_flight()
     postgres = stage.fleet.postgres
     await asyncio.to_thread(postgres.stop)
-    attempts, refused, end = 0, 0, time.monotonic() + _COMES_WITHIN
+    refused: Counter[str] = Counter()
+    attempts, end = 0, time.monotonic() + _COMES_WITHIN
     try:
-        while not refused and time.monotonic() < end:
+        while len(refused) < len(PROVIDERS) and time.monotonic() < end:
             await asyncio.sleep(_SPELL)
             meanwhile = [attempt for attempt in await stage.dial.attempts() if attempt["id"] not in before]
             attempts = len(meanwhile)
-            refused = sum(attempt["status"] == httpx2.codes.SERVICE_UNAVAILABLE for attempt in meanwhile)
+            refused = Counter(
+                attempt["provider"] for attempt in meanwhile if attempt["status"] == httpx2.codes.SERVICE_UNAVAILABLE
+            )
     finally:
         await asyncio.to_thread(postgres.start)
-    return Blow(refused, f"{attempts} webhooks meanwhile, {refused} answered 503")
+    told = ", ".join(f"{count} of {name} answered 503" for name, count in refused.items())
+    return Blow(min(refused[name] for name in PROVIDERS), f"{attempts} webhooks meanwhile, {told}")
 
 
-@fault("F43", "Stripe does what it is asked, then hangs, fails, resets, truncates, or answers in HTML.", lasts=70)
+@fault("F43", "Both providers do what they are asked, then hang, fail, reset, truncate, or answer in HTML.", lasts=70)
 async def charged_without_a_word(stage: Stage) -> Blow:
     """F43: for us as for the buyer's own card; each kind for some seconds."""
     hits = {}
@@ -94,5 +109,6 @@ async def charged_without_a_word(stage: Stage) -> Blow:
         async with stage.dial.misbehaving(rule):
             await asyncio.sleep(_SPELL)
             stage.count_in_flight()
-        hits[variant or "hang"] = stage.dial.hits
+        for provider, hit in stage.dial.by_provider.items():
+            hits[f"{provider} {variant or 'hang'}"] = hit
     return Blow(min(hits.values()), ", ".join(f"{hit}× {name}" for name, hit in hits.items()))

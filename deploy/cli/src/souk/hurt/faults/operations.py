@@ -1,0 +1,86 @@
+"""Each operation of each provider in turn does what it is asked and then says nothing of it, or nonsense."""
+
+import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+from souk.hurt.faults.plan import Blow, fault
+from souk.hurt.stage import NotAsPlanned, Stage
+
+# What payments and the buyers ask of the providers all day, and what is asked for only after something else went wrong.
+_DAILY: Final = {
+    "stripe": (
+        "payment_intents.create",
+        "payment_intents.retrieve",
+        "payment_intents.confirm",
+        "payment_intents.cancel",
+        "checkout.sessions.create",
+        "checkout.sessions.retrieve",
+        "checkout.sessions.expire",
+        "checkout.page.pay",
+        "refunds.create",
+        "events.list",
+    ),
+    "razorpay": (
+        "orders.create",
+        "orders.list",
+        "orders.fetch",
+        "orders.payments",
+        "payments.refund",
+        "payments.refunds",
+        "payments.list",
+        "refunds.list",
+        "checkout.pay",
+    ),
+}
+_SELDOM: Final = {
+    "stripe": ("payment_intents.list", "checkout.sessions.list", "refunds.list", "refunds.retrieve"),
+    "razorpay": ("refunds.fetch",),
+}
+_TROUBLE: Final = (
+    {"mode": "commit_then_hang"},
+    {"mode": "commit_then_error", "variant": "error"},
+    {"mode": "commit_then_error", "variant": "reset"},
+    {"mode": "commit_then_error", "variant": "truncate"},
+    {"mode": "commit_then_error", "variant": "html"},
+)
+_EVERY_THIRD: Final = 1 / 3
+_SPELL: Final = 14.0
+
+
+@fault(
+    "every-operation",
+    "Every third call of each operation of both providers is carried out, and then hangs, fails, resets, is cut off, or"
+    " is answered in HTML; payments runs as two api and two worker processes.",
+    lasts=200,
+)
+async def every_operation(stage: Stage) -> Blow:
+    """Each operation has each kind of trouble once, all of them at the same time, and each another kind."""
+    hits: Counter[str] = Counter()
+    async with AsyncExitStack() as stack:
+        for role in ("api", "worker"):
+            await stack.enter_async_context(stage.another("payments", role))
+        for turn in range(len(_TROUBLE)):
+            async with stage.dial.misbehaving(*_rules(turn)):
+                await asyncio.sleep(_SPELL)
+                stage.count_in_flight()
+            hits.update(stage.dial.by_operation)
+    daily = [f"{provider} {name}" for provider, names in _DAILY.items() for name in names]
+    if never := [name for name in daily if not hits[name]]:
+        raise NotAsPlanned(f"never called while it was in trouble: {', '.join(never)}")
+    return Blow(sum(hits.values()), ", ".join(f"{hits[name]}× {name}" for name in sorted(hits) if hits[name]))
+
+
+def _rules(turn: int) -> list[dict[str, Any]]:
+    both = [(provider, name) for listed in (_DAILY, _SELDOM) for provider, names in listed.items() for name in names]
+    return [
+        {
+            "provider": provider,
+            "operation": name,
+            "share": _EVERY_THIRD,
+            "seed": turn,
+            **_TROUBLE[(place + turn) % len(_TROUBLE)],
+        }
+        for place, (provider, name) in enumerate(both)
+    ]
