@@ -81,6 +81,22 @@ async def test_a_service_that_is_away_is_unavailable(front: httpx2.AsyncClient) 
     assert answer.headers["Retry-After"] == "1"
 
 
+async def test_several_processes_of_a_service_take_turns() -> None:
+    async def here(scope: Scope, receive: Receive, send: Send) -> None:
+        await JSONResponse({"port": scope["server"][1]})(scope, receive, send)
+
+    ports = [free_port(), free_port()]
+    async with (
+        listening(here, "127.0.0.1", ports[0]),
+        listening(here, "127.0.0.1", ports[1]),
+        httpx2.AsyncClient() as inner,
+    ):
+        proxy = Proxy(inner, *(f"http://127.0.0.1:{port}" for port in ports))
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(proxy), base_url="http://souk") as client:
+            answered = [(await client.get("/")).json()["port"] for _ in range(4)]
+    assert answered == ports * 2
+
+
 async def test_what_no_service_answers_is_a_problem(front: httpx2.AsyncClient) -> None:
     answer = await front.get("/nothing")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")

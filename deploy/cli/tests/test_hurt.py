@@ -3,6 +3,7 @@
 import asyncio
 import random
 import re
+from collections import Counter
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,10 +14,13 @@ from souk.hurt.customers import Customer
 from souk.hurt.cutter import Cutter
 from souk.hurt.enduring import Outcome
 from souk.hurt.every import FAULTS
+from souk.hurt.faults.operations import rules
 from souk.hurt.faults.plan import Blow
 from souk.hurt.ledger import Books, Ledger, Purchase, broken_by
+from souk.hurt.plans import DEEDS, RAZORPAY, draw
 from souk.hurt.points import points_of
 from souk.hurt.running import schedule
+from souk.hurt.tills import understood
 
 ORDER, USER, PAYMENT = uuid4(), uuid4(), uuid4()
 TOTAL = {"amount": 2599, "currency": "USD"}
@@ -136,3 +140,43 @@ async def test_a_sharp_cutter_lets_the_commit_through_and_keeps_its_answer():
         writer.close()
     server.close()
     assert (bytes(heard), cutter.cuts) == (b"COMMIT;\x00" * 2, 1)
+
+
+def test_every_operation_has_each_kind_of_trouble_in_one_of_the_turns():
+    turns = [rules(turn) for turn in range(5)]
+    troubles = Counter((rule["provider"], rule["operation"]) for turn in turns for rule in turn)
+    kinds = {
+        (rule["provider"], rule["operation"], rule["mode"], rule.get("variant")) for turn in turns for rule in turn
+    }
+    assert set(troubles.values()) == {5}
+    assert len(kinds) == 5 * len(troubles)
+
+
+def test_the_same_seed_draws_the_same_plans_and_every_deed_is_drawn():
+    customers = [Customer(None, "http://127.0.0.1:1", "a@souk.test", "password")]
+    products = [{"id": str(number)} for number in range(4)]
+    drawn = [draw(random.Random(seed), customers, products) for seed in (7, 7, 8)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    dice = random.Random(1)
+    plans = [draw(dice, customers, products) for _ in range(400)]
+    assert {plan.deed for plan in plans} == set(DEEDS)
+    assert all(plan.way != plan.other for plan in plans)
+    assert {plan.way for plan in plans if plan.deed in {"pays both", "pays late"}} == {RAZORPAY}
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "state"),
+    [
+        (200, {"razorpay_signature": "s"}, "succeeded"),
+        (200, {"half": "a"}, "unknown"),
+        (400, {"error": {"description": "the order is already paid."}}, "succeeded"),
+        (400, {"error": {"description": "no", "metadata": {"payment_id": "pay_1"}}}, "declined"),
+        (402, {"error": {"message": "Your card was declined."}}, "declined"),
+        (409, {"error": {"message": "This Checkout Session has already been paid."}}, "succeeded"),
+        (410, {"error": {"message": "This Checkout Session has expired."}}, "ended"),
+        (500, {"error": {"message": "An unknown error occurred"}}, "unknown"),
+        (502, {}, "unknown"),
+    ],
+)
+def test_what_a_till_says_is_understood_and_silence_is_no_answer(status, told, state):
+    assert understood(status, told)[0] == state

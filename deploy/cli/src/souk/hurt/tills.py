@@ -51,29 +51,21 @@ class Tills:
         return lambda: self._page(f"{self._sandbox}/razorpay/checkout/{payment['razorpay']['order_id']}", number)
 
     async def _confirm(self, intent: str, method: str) -> tuple[State, Json]:
-        answer = await self._stripe("POST", f"{intent}/confirm", {"payment_method": method})
-        if answer is not None and answer.status_code == _REFUSED:
-            # It may be paid already: an attempt of ours that was not answered did it.
-            answer = await self._stripe("GET", intent, None)
-            refused: State = "ended"
-        else:
-            refused = "declined" if answer is not None and answer.status_code == _DECLINED else "unknown"
-        if answer is None or answer.status_code not in {_OK, _DECLINED}:
-            return "unknown", {}
-        with suppress(ValueError):
-            if answer.json().get("status") == "succeeded":
-                return "succeeded", {}
-            return refused, {}
-        return "unknown", {}
+        status, told = await self._stripe("POST", f"{intent}/confirm", {"payment_method": method})
+        if status != _REFUSED:
+            return _confirmed(status, told, "unknown"), {}
+        # It may be paid already: an attempt of ours that was not answered did it.
+        return _confirmed(*await self._stripe("GET", intent, None), "ended"), {}
 
-    async def _stripe(self, method: str, path: str, form: Mapping[str, str] | None) -> httpx2.Response | None:
+    async def _stripe(self, method: str, path: str, form: Mapping[str, str] | None) -> tuple[int, Json]:
         url = f"{self._sandbox}/stripe/v1/payment_intents/{path}"
-        with suppress(httpx2.TransportError):
-            return await self._http.request(method, url, data=form, auth=("sk_test_hurt", ""), timeout=_CALL)
-        return None
+        try:
+            answer = await self._http.request(method, url, data=form, auth=("sk_test_hurt", ""), timeout=_CALL)
+        except httpx2.TransportError:
+            return 0, {}
+        return answer.status_code, _object(answer)
 
     async def _page(self, address: str, number: str) -> tuple[State, Json]:
-        told: Any = None
         try:
             answer = await self._http.post(
                 address, data={"card_number": number}, headers={"accept": "application/json"}, timeout=_CALL
@@ -82,12 +74,10 @@ class Tills:
             return "unknown", {}
         if answer.status_code == _MOVED_ON:
             return "succeeded", {}
-        with suppress(ValueError):
-            told = answer.json()
-        return _understood(answer.status_code, told if isinstance(told, dict) else {})
+        return understood(answer.status_code, _object(answer))
 
 
-def _understood(status: int, told: Json) -> tuple[State, Json]:
+def understood(status: int, told: Json) -> tuple[State, Json]:
     """What a page said; a card of Razorpay's window that is refused is named with its payment."""
     if "razorpay_signature" in told:
         return "succeeded", told
@@ -101,3 +91,18 @@ def _understood(status: int, told: Json) -> tuple[State, Json]:
         return "ended", {}
     declined = status == _DECLINED or "payment_id" in (error.get("metadata") or {})
     return ("declined" if declined else "unknown"), {}
+
+
+def _confirmed(status: int, intent: Json, otherwise: State) -> State:
+    if status == _DECLINED:
+        return "declined"
+    if status != _OK or "status" not in intent:
+        return "unknown"
+    return "succeeded" if intent["status"] == "succeeded" else otherwise
+
+
+def _object(answer: httpx2.Response) -> Json:
+    with suppress(ValueError):
+        told = answer.json()
+        return told if isinstance(told, dict) else {}
+    return {}

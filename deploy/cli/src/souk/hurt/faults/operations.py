@@ -62,7 +62,7 @@ async def every_operation(stage: Stage) -> Blow:
         for role in ("api", "worker"):
             await stack.enter_async_context(stage.another("payments", role))
         for turn in range(len(_TROUBLE)):
-            async with stage.dial.misbehaving(*_rules(turn)):
+            async with stage.dial.misbehaving(*rules(turn)):
                 await asyncio.sleep(_SPELL)
                 stage.count_in_flight()
             hits.update(stage.dial.by_operation)
@@ -72,7 +72,8 @@ async def every_operation(stage: Stage) -> Blow:
     return Blow(sum(hits.values()), ", ".join(f"{hits[name]}× {name}" for name in sorted(hits) if hits[name]))
 
 
-def _rules(turn: int) -> list[dict[str, Any]]:
+def rules(turn: int) -> list[dict[str, Any]]:
+    """Return one rule per operation; in each of five turns each operation has another kind of trouble."""
     both = [(provider, name) for listed in (_DAILY, _SELDOM) for provider, names in listed.items() for name in names]
     return [
         {
