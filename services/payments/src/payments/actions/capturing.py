@@ -123,7 +123,7 @@ async def _give_back(session: AsyncSession, payment: Payment, fact: ProviderFact
 
 
 async def _tell_surplus(session: AsyncSession, payment: Payment, fact: ProviderFact, refund: Refund) -> None:
-    log.error("money for an order that has its money", payment=str(payment.id), capture_ref=fact.capture_ref)
+    log.warning("money for an order that has its money", payment=str(payment.id), capture_ref=fact.capture_ref)
     waited_for = payment.closing
     told = {
         "payment_id": payment.id,
