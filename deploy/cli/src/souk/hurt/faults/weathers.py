@@ -16,7 +16,7 @@ _SHOWN: Final = 8
     lasts=330,
 )
 async def same_books(stage: Stage) -> Blow:
-    """The books of all four end alike; `SOUK_PACE=1 ORDER_EXPIRES_AFTER=30m` before it makes ten minutes ten minutes."""
+    """The books of all four end alike. `SOUK_PACE=1 ORDER_EXPIRES_AFTER=30m` makes ten minutes ten minutes."""
     again = Again(stage.crowd, stage.dial, stage.databases, stage.pace)
     differences, lines = await again.differences(stage.dice.randint(0, 1_000_000))
     if differences:
