@@ -216,6 +216,20 @@ async def test_a_mismatch_of_an_earlier_attempt_leaves_the_order_to_the_one_that
     assert (told.data["whole"], told.data["lines"]) == (False, [])
 
 
+async def test_a_mismatch_given_back_takes_nothing_from_an_order_that_may_still_be_paid(shop: Shop) -> None:
+    order = await pay_twice(shop)
+    await shop.one.hear(
+        PaymentMismatched(**shop.of(order), expected=Money(2599, "USD"), found=Money(1, "USD")),
+        shop.opened_at_razorpay(order, 2),
+        shop.given_back(order, payment_id=shop.payment_id(order), amount=Money(1, "USD"), capture="mismatched"),
+    )
+    assert await shop.status(order) == ("awaiting_payment", "pending")
+    (told,) = await shop.one.told("order.refunded")
+    assert (told.data["whole"], told.data["lines"]) == (False, []), "what is paid next is delivered"
+    await shop.one.hear(shop.captured(order, **shop.of(order, 2)))
+    assert await shop.status(order) == ("paid", "succeeded")
+
+
 async def test_the_checkout_is_prefilled_from_the_newest_copy_of_the_buyer(shop: Shop) -> None:
     order = await pay_twice(shop)
     await shop.one.hear(shop.opened_at_razorpay(order, 2))

@@ -250,7 +250,7 @@ class Order(Base):
             self.refund_id = None
         if own:
             self._settle_money(PaymentStatus.SUCCEEDED)
-        elif not self.has_money:
+        elif self.closed and not self.has_money:
             back = any(True for _ in self._succeeded())
             self.payment_status = PaymentStatus.REFUNDED if back else PaymentStatus.FAILED
         return True

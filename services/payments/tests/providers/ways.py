@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,7 +71,7 @@ class Letterbox:
         await Response(status_code=200)(scope, receive, send)
 
 
-class Way:
+class Way(ABC):
     """One way to pay: its adapter, and the hands of the buyer, of the shop's dashboard and of whoever hurts the net."""
 
     name = ""
@@ -91,29 +92,29 @@ class Way:
         self.adapters.append(self.make(**changes))
         return self.adapters[-1]
 
+    @abstractmethod
     def make(self, **changes: Any) -> Provider:
         """An adapter of this way."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def pay(self, opened: Opened, how: str = "good", **more: str) -> Json:
         """The buyer pays, or tries to; what the browser is told."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def api(self, method: str, path: str, given: Json | None = None) -> Json:
         """Ask the stand-in itself, as the dashboard does."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def give_back(self, capture_ref: str, amount: int) -> Json:
         """Refund from the dashboard: nothing of ours is attached."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def made(self) -> list[Json]:
         """What was opened at the provider, as it believes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sign(self, body: bytes, secret: str | None = None, at: float | None = None) -> dict[str, str]:
         """The headers of a genuine webhook."""
-        raise NotImplementedError
 
     def terms(self, **changes: Any) -> PaymentTerms:
         """What a payment is opened for."""

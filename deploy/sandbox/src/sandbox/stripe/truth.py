@@ -1,11 +1,10 @@
-"""What the stand-in believes happened, for whoever compares books."""
+"""What the stand-in for Stripe shows of its books to whoever compares them."""
 
-import json
 import sqlite3
 
+from sandbox import truth
 from sandbox.provider import JsonObject
 from sandbox.stripe.books import NAME
-from sandbox.webhooks import delivery_log
 
 _SHOWN = {
     "charges": (
@@ -24,11 +23,4 @@ _SHOWN = {
 
 def believed(db: sqlite3.Connection, since: float) -> JsonObject:
     """All books, oldest first, of objects made at or after a Unix time."""
-    truth: JsonObject = {name: _shown(db, kind, fields, since) for name, (kind, fields) in _SHOWN.items()}
-    return truth | {"webhooks": delivery_log(db, NAME, since)}
-
-
-def _shown(db: sqlite3.Connection, kind: str, fields: list[str], since: float) -> list[JsonObject]:
-    query = "SELECT body FROM stripe_objects WHERE kind = ? AND created >= ? ORDER BY seq"
-    things = (json.loads(row["body"]) for row in db.execute(query, (kind, int(since))))
-    return [{field: thing[field] for field in fields} for thing in things]
+    return truth.believed(db, NAME, _SHOWN, since)

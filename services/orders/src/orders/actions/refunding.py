@@ -11,7 +11,7 @@ from common.events import new_id
 from common.money import Money
 from common.outbox import emit
 from orders.actions.moving import locked, tell, wake_waiting
-from orders.domain import AttemptState, RefundState, Status
+from orders.domain import PAYABLE, AttemptState, RefundState, Status
 from orders.errors import NothingToRefund, RefundInProgress
 from orders.models import Order
 from orders.queries import get_order_locked
@@ -59,8 +59,8 @@ async def note_refunded(session: AsyncSession, fact: RefundSucceeded) -> None:
     noted = order.note_refund(fact.refund_id, fact.amount.amount, RefundState.SUCCEEDED, own=own)
     if not noted or (own and complete):  # what goes back beyond the whole is kept, and payments raises the alarm
         return
-    # What a mismatched payment took is all there was, unless the order has been paid by another one.
-    whole = order.given_back >= order.total if own else not order.has_money
+    # What a mismatched payment took is all there was, unless another one has paid the order or may still do so.
+    whole = order.given_back >= order.total if own else not order.has_money and order.status not in PAYABLE
     told = OrderRefunded(
         order_id=order.id,
         number=order.number,

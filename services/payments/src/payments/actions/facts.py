@@ -9,7 +9,7 @@ from common.contracts.payments import PaymentProcessing
 from payments.actions.attempts import cancel, supersede
 from payments.actions.capturing import differs, mismatch, take_money
 from payments.actions.refunding import apply_to_refund
-from payments.actions.telling import keep, tell, tell_failed
+from payments.actions.telling import tell, tell_failed
 from payments.domain import AT_PROVIDER, REFUND_KINDS, Effect, Kind, ProviderFact, Status
 from payments.models import Payment
 from payments.queries import find_subject_locked, get_last_change, is_noted
@@ -41,17 +41,24 @@ async def _proceed(session: AsyncSession, payment: Payment, fact: ProviderFact) 
 async def _decline(session: AsyncSession, payment: Payment, fact: ProviderFact) -> Effect:
     if payment.status not in AT_PROVIDER:
         return "known"
-    known = await is_noted(session, payment, f"declined:{fact.try_ref}")
-    if known and (payment.tried_at is None or fact.at <= payment.tried_at):
-        return "known"
+    if await is_noted(session, payment, f"declined:{fact.try_ref}"):
+        return await _reopen(session, payment, fact)
     payment.tried_at = max(fact.at, payment.tried_at or fact.at)
-    if known:
-        if payment.status != Status.OPEN:
-            keep(session, payment, payment.move(Status.OPEN, f"reopened:{payment.version}"))
-        return "known"
     key = f"declined:{fact.try_ref}"
     record = payment.note(key) if payment.status == Status.OPEN else payment.move(Status.OPEN, key)
     tell_failed(session, payment, record, fact.reason, fact.try_ref)
+    return "applied"
+
+
+async def _reopen(session: AsyncSession, payment: Payment, fact: ProviderFact) -> Effect:
+    """A try that was declined before is the provider's last word again: what went on meanwhile came to nothing."""
+    if payment.tried_at is not None and fact.at <= payment.tried_at:
+        return "known"
+    if payment.status == Status.OPEN or fact.at <= await get_last_change(session, payment):
+        return "known"
+    payment.tried_at = fact.at
+    again = f"{fact.try_ref}:{payment.version}"
+    tell_failed(session, payment, payment.move(Status.OPEN, f"reopened:{payment.version}"), fact.reason, again)
     return "applied"
 
 
