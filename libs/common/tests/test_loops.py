@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from common import db
 from common.db import new_metadata, now, wake_after_commit
 from common.events import new_id
-from common.loops import Leased, LeaseLost, Loop, claim, run_loop, under_lease
+from common.loops import Leased, LeaseLost, Loop, claim, renew, run_loop, under_lease
 from common.wakeups import Waker
 
 
@@ -92,6 +92,21 @@ async def test_a_lease_runs_out_and_who_lost_it_writes_nothing(database):
     assert (row.due_at, row.lease, row.leased_until) == (None, None, None)
 
 
+async def test_a_lease_that_is_renewed_in_time_is_kept_and_a_lost_one_is_not_renewed(database):
+    await add(database)
+    [mine] = await take(database, lease=timedelta(milliseconds=50))
+    async with database.transaction() as session:
+        await renew(session, mine, timedelta(minutes=1))
+    await asyncio.sleep(0.1)
+    assert not await take(database)
+    async with database.transaction() as session:
+        await renew(session, mine, timedelta(0))
+    assert await take(database)
+    with pytest.raises(LeaseLost):
+        async with database.transaction() as session:
+            await renew(session, mine, timedelta(minutes=1))
+
+
 async def test_leases_go_by_the_databases_clock(database, monkeypatch):
     await add(database, due_at=now() - timedelta(minutes=20))
     [mine] = await take(database)
@@ -104,11 +119,11 @@ async def test_leases_go_by_the_databases_clock(database, monkeypatch):
 async def test_what_failed_comes_again_later_with_its_error(database):
     await add(database)
     [mail] = await take(database)
-    later = now() + timedelta(seconds=0.1)
+    later = now() + timedelta(seconds=1)
     async with database.transaction() as session:
         (await under_lease(session, mail)).again(later, "the server said no")
     assert not await take(database)
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(1.1)
     [again] = await take(database)
     assert (again.attempts, again.last_error) == (2, "the server said no")
 

@@ -2,8 +2,12 @@
 
 import asyncio
 import itertools
+from datetime import timedelta
 
+from common.db import now
 from common.events import new_id
+from common.loops import claim, renew
+from payments.models import Cursor
 
 
 def intent_event(intent: dict, type_: str, n: int, **changes: object) -> dict:
@@ -81,6 +85,21 @@ async def test_a_list_that_cannot_be_read_is_asked_for_again_from_the_same_place
     row = (await till.rows("SELECT since, last_error FROM provider_cursors"))[0]
     assert row["since"] == before
     assert row["last_error"]
+
+
+async def test_whoever_dies_over_the_list_holds_it_up_for_a_minute_at_most(till) -> None:
+    await till.one.work_loops("list stripe events")
+    async with till.one.database.transaction() as session:
+        cursor = await session.get(Cursor, "stripe")
+        cursor.due_at = now()
+        await session.flush()
+        [held] = await claim(session, Cursor, lease=timedelta(seconds=60))
+    assert await till.one.work_loops("list stripe events") == 0
+    async with till.one.database.transaction() as session:
+        await renew(session, held, timedelta(0))
+    payment = await till.open()
+    await till.confirm(payment["provider_ref"])
+    assert await till.one.work_loops("list stripe events") > 0
 
 
 async def test_one_event_fifty_times_at_two_workers_has_one_effect(make_till) -> None:

@@ -98,3 +98,9 @@ async def under_lease(session: AsyncSession, held: Row) -> Row:
     if row is None or row.lease != held.lease:
         raise LeaseLost
     return row
+
+
+async def renew(session: AsyncSession, held: Leased, lease: timedelta) -> None:
+    """Hold a row for so much longer; raises LeaseLost when somebody else has taken it over."""
+    row = await under_lease(session, held)
+    row.leased_until = (await session.scalars(select(func.clock_timestamp()))).one() + lease

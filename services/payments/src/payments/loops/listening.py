@@ -8,7 +8,7 @@ import structlog
 from common.db import now
 from common.events import Trace
 from common.faults import faultpoint
-from common.loops import LeaseLost, claim, under_lease
+from common.loops import LeaseLost, claim, renew, under_lease
 from common.telemetry import tracing
 from payments.actions.events import apply_event, postpone_event, store_listed
 from payments.loops.world import World
@@ -16,7 +16,7 @@ from payments.models import Cursor, ProviderEvent
 
 log = structlog.get_logger(__name__)
 _AT_ONCE = 50
-_LISTING_LEASE = timedelta(minutes=10)
+_LISTING_LEASE = timedelta(minutes=1)  # longer than a page takes; each page that comes renews it
 _FIRST_LOOK_BACK = timedelta(hours=1)
 
 
@@ -64,22 +64,28 @@ class Backfill:
         cursor = await self._claim()
         if cursor is None:
             return 0
+        try:
+            return await self._list(cursor)
+        except LeaseLost:
+            log.info("events listed by another worker", provider=self.name)
+            return 0
+
+    async def _list(self, cursor: Cursor) -> int:
         began, found, error = now(), 0, None
         try:
             found = await self._read(cursor)
+        except LeaseLost:
+            raise
         except Exception as trouble:  # noqa: BLE001 - whatever it was, the list is asked for again
             log.warning("events not listed", provider=self.name, error=repr(trouble))
             error = repr(trouble)
-        try:
-            async with self._world.database.transaction() as session:
-                row = await under_lease(session, cursor)
-                if error is None:
-                    row.since, row.attempts = began, 0
-                patience = self._world.patience
-                pause = patience.retry(row.attempts) if error else patience.backfill_every
-                row.again(now() + pause, error)
-        except LeaseLost:
-            log.info("events listed by another worker", provider=self.name)
+        async with self._world.database.transaction() as session:
+            row = await under_lease(session, cursor)
+            if error is None:
+                row.since, row.attempts = began, 0
+            patience = self._world.patience
+            pause = patience.retry(row.attempts) if error else patience.backfill_every
+            row.again(now() + pause, error)
         return found
 
     async def _claim(self) -> Cursor | None:
@@ -99,5 +105,6 @@ class Backfill:
         since = cursor.since - self._world.patience.backfill_overlap
         async for page in self._world.providers[self.name].events_since(since):
             async with self._world.database.transaction() as session:
+                await renew(session, cursor, _LISTING_LEASE)
                 found += await store_listed(session, self.name, page)
         return found
