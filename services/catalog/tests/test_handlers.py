@@ -14,7 +14,7 @@ async def status(shop, an_order):
 
 
 async def stock(shop, product):
-    return (await shop.sql("SELECT on_hand, reserved FROM stock WHERE product_id = $1::text::uuid", product["id"]))[0]
+    return (await shop.sql("SELECT on_hand, reserved FROM stock WHERE variant_id = $1::text::uuid", product["id"]))[0]
 
 
 async def test_an_order_reserves_every_line_and_says_so(shop, order):
@@ -31,7 +31,12 @@ async def test_when_one_line_cannot_be_had_nothing_is_reserved(shop, order):
     made = order((mug, 2), (poster, 3))
     await shop.one.hear(made.created())
     (told,) = await shop.told("stock.reserved", "stock.rejected")
-    expected = {"order_id": str(made.id), "reason": "out_of_stock", "product_id": poster["id"]}
+    expected = {
+        "order_id": str(made.id),
+        "reason": "out_of_stock",
+        "product_id": poster["id"],
+        "variant_id": poster["id"],
+    }
     assert told == ("stock.rejected", expected)
     assert (await stock(shop, mug))["reserved"] == 0
     assert await shop.sql("SELECT * FROM reservations") == []
@@ -208,7 +213,7 @@ async def test_late_money_is_turned_down_once_when_the_stock_is_gone(shop, order
     made, other = order((mug, 2), (picture, 1)), order((mug, 1))
     await shop.one.hear(made.created(), made.expired(), other.created())
     await shop.one.hear(made.paid(), made.paid())
-    expected = {"order_id": str(made.id), "reason": "out_of_stock", "product_id": mug["id"]}
+    expected = {"order_id": str(made.id), "reason": "out_of_stock", "product_id": mug["id"], "variant_id": mug["id"]}
     assert await shop.told("stock.rejected") == [("stock.rejected", expected)]
     assert await status(shop, made) == "refused"
     assert await stock(shop, mug) == {"on_hand": 2, "reserved": 1}

@@ -1,10 +1,11 @@
-"""What catalog looks after: stock set aside for orders whose end never came."""
+"""What catalog looks after: planned prices whose time has come, stock set aside for orders whose end never came."""
 
 from functools import partial
 
 import structlog
 
-from catalog.queries import list_overdue
+from catalog.actions.products import turn_prices
+from catalog.queries import find_turning_product, list_overdue
 from catalog.settings import CatalogSettings
 from common.db import Database, now
 from common.loops import Loop
@@ -14,8 +15,25 @@ log = structlog.get_logger(__name__)
 
 def catalog_loops(database: Database, settings: CatalogSettings) -> list[Loop]:
     """Return catalog's loops."""
-    check = partial(report_overdue, database, settings)
-    return [Loop("overdue reservations", check, every=settings.paced(settings.overdue_check))]
+    return [
+        Loop("turning prices", partial(turn_due_prices, database), every=settings.paced(settings.price_turns)),
+        Loop(
+            "overdue reservations",
+            partial(report_overdue, database, settings),
+            every=settings.paced(settings.overdue_check),
+        ),
+    ]
+
+
+async def turn_due_prices(database: Database) -> int:
+    """Let the planned price of one product begin or end; return how many that were."""
+    async with database.transaction() as session:
+        moment = now()
+        product = await find_turning_product(session, moment)
+        if product is None:
+            return 0
+        await turn_prices(session, product, moment)
+        return 1
 
 
 async def report_overdue(database: Database, settings: CatalogSettings) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from catalog.handlers import events
 from catalog.loops import catalog_loops
-from catalog.routes import catalogue, downloads
+from catalog.routes import ROUTERS
 from catalog.settings import CatalogSettings
 from common.broker import Wire
 from common.serve import main
@@ -22,7 +22,7 @@ def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     """Return catalog, not yet running."""
     settings = load(CatalogSettings, environ)
     database = open_service_database(settings)
-    doors = Doors(routers=[catalogue, downloads], events=events, loops=catalog_loops(database, settings))
+    doors = Doors(routers=ROUTERS, events=events, loops=catalog_loops(database, settings))
     return build_service(settings, database, doors, wire)
 
 

@@ -15,3 +15,4 @@ class CatalogSettings(ServiceSettings):
 
     overdue_after: Annotated[Duration, Field(alias="RESERVATION_OVERDUE_AFTER")] = timedelta(hours=1)
     overdue_check: Annotated[Duration, Field(alias="RESERVATION_OVERDUE_CHECK")] = timedelta(minutes=1)
+    price_turns: Annotated[Duration, Field(alias="PRICE_TURNS_CHECK")] = timedelta(seconds=1)

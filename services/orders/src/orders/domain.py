@@ -1,6 +1,6 @@
 """What is true of orders without any machine: states, allowed moves, numbers and sums."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -172,6 +172,14 @@ _WEIGHTS: Final = {AttemptState.SUCCEEDED: 3, AttemptState.PROCESSING: 2, **dict
 def may_move(current: Status, wanted: Status) -> bool:
     """Say whether an order may go from one state to the other."""
     return wanted in MOVES[current]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """How a product can be bought: under which name, and for which amount of each currency."""
+
+    name: str
+    prices: Mapping[str, int]
 
 
 def total(prices: Iterable[tuple[Money, int]]) -> Money:

@@ -21,6 +21,18 @@ class ProductNotForSale(Conflict):
     """A product of this order is not for sale."""
 
 
+class VariantRequired(Invalid):
+    """A product of this order is sold in variants: name one."""
+
+
+class QuantityOutOfRange(Invalid):
+    """The seller wants fewer or more pieces of a product in one order."""
+
+
+class CurrencyNotOffered(Invalid):
+    """A product of this order has no price in its currency."""
+
+
 class PriceChanged(Conflict):
     """The total is not the expected one: show the new prices and ask again."""
 

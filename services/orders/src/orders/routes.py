@@ -113,7 +113,7 @@ async def place(
     try:
         order = await desk.once(key, wish.order_id, act)
     except ProductNotReady:
-        if not await desk.until_known(set(wish.items)):
+        if not await desk.until_known(wish.product_ids):
             raise
         order = await desk.once(key, wish.order_id, act)
     desk.response.headers["Location"] = f"/api/v1/orders/{order.id}"
@@ -174,6 +174,7 @@ def _wish(body: PlaceOrder, desk: Desk) -> Wish:
         flow=body.payment.flow,
         expires_after=desk.settings.expires_after,
         max_open_orders=desk.settings.max_open_orders,
+        currency=body.currency,
         expected_total=body.expected_total.money() if body.expected_total else None,
         metadata=body.metadata,
     )

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from common.http import Page
-from common.http.fields import Id, Line, Metadata, MoneyIn, MoneyOut, Quantity, Strict, TimeOut
+from common.http.fields import Currency, Id, Line, Metadata, MoneyIn, MoneyOut, Quantity, Strict, TimeOut
 from common.money import Money
 from common.sealed import Opener
 from orders.domain import PaymentStatus, Status
@@ -19,9 +19,10 @@ _MOST_PIECES = 10_000
 
 
 class ItemIn(Strict):
-    """A product and how many of it."""
+    """A product, which of its variants where it is sold in several, and how many of it."""
 
     product_id: Id
+    variant_id: Id | None = None
     quantity: Quantity
 
 
@@ -39,10 +40,14 @@ class Refund(Strict):
 
 
 class PlaceOrder(Strict):
-    """What to buy; prices come from the catalogue, `expected_total` guards against a change since they were shown."""
+    """What to buy; prices come from the catalogue, `expected_total` guards against a change since they were shown.
+
+    `currency` chooses among the currencies in which everything has a price; without it, it is the products' own.
+    """
 
     items: Annotated[list[ItemIn], Field(min_length=1, max_length=_MOST_LINES)]
     payment: PaymentIn
+    currency: Currency | None = None
     expected_total: MoneyIn | None = None
     metadata: Annotated[Metadata, Field(default_factory=dict)]
 
@@ -52,11 +57,12 @@ class PlaceOrder(Strict):
             raise PydanticCustomError("quantity", "at most 10000 pieces of one product")
         return self
 
-    def quantities(self) -> dict[UUID, int]:
-        """Return the quantity of each product, lines of the same product added up."""
-        summed: dict[UUID, int] = {}
+    def quantities(self) -> dict[tuple[UUID, UUID | None], int]:
+        """Return the quantity of each product and variant, lines of the same added up."""
+        summed: dict[tuple[UUID, UUID | None], int] = {}
         for item in self.items:
-            summed[item.product_id] = summed.get(item.product_id, 0) + item.quantity
+            wanted = item.product_id, item.variant_id if item.variant_id != item.product_id else None
+            summed[wanted] = summed.get(wanted, 0) + item.quantity
         return summed
 
 
@@ -77,6 +83,7 @@ class LineOut(BaseModel):
 
     id: UUID
     product_id: UUID
+    variant_id: UUID | None
     kind: str
     name: str
     quantity: int
@@ -91,6 +98,7 @@ class LineOut(BaseModel):
         return cls(
             id=line.id,
             product_id=line.product_id,
+            variant_id=line.variant_id,
             kind=line.kind,
             name=line.name,
             quantity=line.quantity,

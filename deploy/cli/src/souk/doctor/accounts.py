@@ -16,7 +16,9 @@ _STALE_USERS: Final = """
 SELECT u.id, u.at FROM unnest($1::uuid[], $2::int[], $3::timestamptz[]) AS u (id, version, at)
 LEFT JOIN {copies} c ON c.user_id = u.id WHERE c.version IS DISTINCT FROM u.version
 """
-_PRODUCTS: Final = "SELECT id, version, amount, currency, active, updated_at AS at FROM products"
+_PRODUCTS: Final = """
+SELECT id, version, amount, currency, status = 'active' AS active, updated_at AS at FROM products
+"""
 _STALE_PRODUCTS: Final = """
 SELECT p.id, p.at
 FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::boolean[], $6::timestamptz[])

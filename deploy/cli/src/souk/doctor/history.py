@@ -97,8 +97,13 @@ MACHINES: Final = (
         "catalog",
         "product_transitions",
         _CATALOG,
-        ("products", "id", "CASE WHEN a.active THEN 'active' ELSE 'archived' END"),
-        {"active": "product.created", "archived": "product.archived"},
+        ("products", "id", "a.status"),
+        {
+            "draft": "product.created product.updated",
+            "active": "product.created product.updated",
+            "archived": "product.archived",
+        },
+        silent=frozenset({"product.updated"}),
         dense=False,
     ),
     Machine(

@@ -4,22 +4,22 @@ from typing import Final
 
 from souk.doctor.checks import Visit, check
 
-_OVERSOLD: Final = "SELECT product_id AS id FROM stock WHERE on_hand < reserved OR reserved < 0"
+_OVERSOLD: Final = "SELECT variant_id AS id FROM stock WHERE on_hand < reserved OR reserved < 0"
 _RESERVED: Final = """
-SELECT product_id AS id FROM stock FULL JOIN (
-    SELECT product_id, sum(quantity) AS held FROM reservations WHERE status = 'active' AND counted GROUP BY product_id
-) r USING (product_id) WHERE stock.reserved IS DISTINCT FROM coalesce(r.held, 0)
+SELECT variant_id AS id FROM stock FULL JOIN (
+    SELECT variant_id, sum(quantity) AS held FROM reservations WHERE status = 'active' AND counted GROUP BY variant_id
+) r USING (variant_id) WHERE stock.reserved IS DISTINCT FROM coalesce(r.held, 0)
 """
 _JOURNAL: Final = """
-SELECT product_id AS id FROM stock FULL JOIN (
-    SELECT product_id, sum(delta) AS total FROM stock_entries GROUP BY product_id
-) e USING (product_id) WHERE stock.on_hand IS DISTINCT FROM coalesce(e.total, 0)
+SELECT variant_id AS id FROM stock FULL JOIN (
+    SELECT variant_id, sum(delta) AS total FROM stock_entries GROUP BY variant_id
+) e USING (variant_id) WHERE stock.on_hand IS DISTINCT FROM coalesce(e.total, 0)
 """
 _SOLD: Final = """
 SELECT r.order_id AS id FROM reservations r LEFT JOIN (
-    SELECT order_id, product_id, sum(delta) AS taken FROM stock_entries
-    WHERE reason = 'sold' AND order_id IS NOT NULL GROUP BY order_id, product_id
-) e USING (order_id, product_id)
+    SELECT order_id, variant_id, sum(delta) AS taken FROM stock_entries
+    WHERE reason = 'sold' AND order_id IS NOT NULL GROUP BY order_id, variant_id
+) e USING (order_id, variant_id)
 WHERE coalesce(e.taken, 0) <> CASE WHEN r.counted AND r.status = 'sold' THEN -r.quantity ELSE 0 END
 """
 _UNLIKE_HOLDING: Final = """
@@ -54,9 +54,9 @@ WHERE coalesce(o.status, '') NOT IN ('paid', 'fulfilled', 'refunded')
 async def stock_is_never_oversold(visit: Visit) -> None:
     """Free stock is never below zero, and reservations and journal account for every piece."""
     await visit.saw("catalog", "stock", "stock_entries", "reservations")
-    await visit.accuse("catalog", _OVERSOLD, "More of this product is promised than there is.")
-    await visit.accuse("catalog", _RESERVED, "This product's reserved count is not the sum of its active reservations.")
-    await visit.accuse("catalog", _JOURNAL, "This product's journal does not add up to what is on hand.")
+    await visit.accuse("catalog", _OVERSOLD, "More of this variant is promised than there is.")
+    await visit.accuse("catalog", _RESERVED, "This variant's reserved count is not the sum of its active reservations.")
+    await visit.accuse("catalog", _JOURNAL, "This variant's journal does not add up to what is on hand.")
     await visit.accuse("catalog", _SOLD, "The journal has not taken away, once, what this order's reservation sold.")
     await visit.accuse("catalog", _UNLIKE_HOLDING, "This order's reservations do not follow its holding.")
 

@@ -3,12 +3,23 @@
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from common.events import Event
 from common.money import Money
 
 ProductKind = Literal["physical", "digital", "credits", "pass"]
+
+
+class Variant(BaseModel):
+    """One form in which a product is sold, and what it costs now in each currency."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    variant_id: UUID
+    name: str
+    sku: str | None = None
+    prices: list[Money]
 
 
 class _Product(Event):
@@ -20,10 +31,18 @@ class _Product(Event):
     active: bool
     seller_id: UUID
     images: list[str] = Field(default_factory=list)
+    prices: list[Money] = Field(default_factory=list)
+    variants: list[Variant] = Field(default_factory=list)
+    min_quantity: int = 1
+    max_quantity: int | None = None
+    licence: str | None = None
 
 
 class ProductCreated(_Product, wire="product.created", subject="product_id"):
-    """A product exists; the whole of what others need to know."""
+    """A product exists; the whole of what others need to know.
+
+    `prices` are what it costs now in each currency; one that is sold in `variants` is bought as one of them.
+    """
 
 
 class ProductUpdated(_Product, wire="product.updated", subject="product_id"):
@@ -46,18 +65,30 @@ class StockReserved(Event, wire="stock.reserved", subject="order_id"):
 class StockRejected(Event, wire="stock.rejected", subject="order_id"):
     """Nothing is set aside, or a paid order's reservation was gone and cannot be had again.
 
-    `reason` is out_of_stock, not_for_sale, price_changed, currency_mismatch or unknown_product.
+    `reason` is out_of_stock, not_for_sale, price_changed, currency_mismatch, unknown_product or quantity_out_of_range.
     """
 
     order_id: UUID
     reason: str
     product_id: UUID | None = None
+    variant_id: UUID | None = None
 
 
 class StockReleased(Event, wire="stock.released", subject="order_id", heard=False):
     """What was set aside for the order is free again."""
 
     order_id: UUID
+
+
+class StockLow(Event, wire="stock.low", subject="product_id", heard=False):
+    """So few pieces of a variant are free that its seller wants to hear of it."""
+
+    product_id: UUID
+    variant_id: UUID
+    seller_id: UUID
+    name: str
+    free: int
+    threshold: int
 
 
 class DeliveryGranted(Event, wire="delivery.granted", subject="line_id", partition="order_id"):

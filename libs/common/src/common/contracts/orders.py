@@ -25,6 +25,13 @@ class Line(BaseModel):
     quantity: int
     unit_price: Money
     image: str | None = None
+    variant_id: UUID | None = None
+    licence: str | None = None
+
+    @property
+    def sold_as(self) -> UUID:
+        """The variant that is bought: a plain product is its own."""
+        return self.variant_id or self.product_id
 
 
 class OrderCreated(Event, wire="order.created", subject="order_id"):

@@ -38,10 +38,15 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def is_id(value: str) -> bool:
+    """Say whether a text is an id in the one way to write it."""
+    return _UUID.fullmatch(value) is not None
+
+
 def _canonical_uuid(value: object) -> object:
     if isinstance(value, UUID):
         return value
-    if isinstance(value, str) and _UUID.fullmatch(value):
+    if isinstance(value, str) and is_id(value):
         return UUID(value)
     raise PydanticCustomError("uuid", "write an id as 8-4-4-4-12 lower-case hexadecimal digits")
 

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
@@ -11,9 +13,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from common.errors import Invalid
 
-_UUID_BYTES = 16
+_UUID_BYTES, _CHECK_BYTES = 16, 8
 T = TypeVar("T")
 Row = TypeVar("Row")
+# What the page was sorted by before the id, or None.
+Key = str | int | float | None
+Position = tuple[UUID, Key]
 
 
 class BadCursor(Invalid):
@@ -33,20 +38,29 @@ class Page(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: Annotated[int, BeforeValidator(_plain_integer), Field(ge=1, le=100)] = 20
-    cursor: Annotated[str | None, Field(max_length=500)] = None
+    cursor: Annotated[str | None, Field(max_length=1000)] = None
 
     def after(self, scope: str) -> UUID | None:
         """Return the id the page starts after; raises BadCursor when the cursor is of another list, user or filter."""
+        position = self.position(scope)
+        return position and position[0]
+
+    def position(self, scope: str) -> Position | None:
+        """Return where in a sorted list the page starts after; raises BadCursor as `after` does."""
         return Cursor.read(self.cursor, self._scope(scope)) if self.cursor is not None else None
 
     def page(self, rows: Sequence[Row], scope: str, out: Callable[[Row], T], key: Callable[[Row], UUID]) -> "PageOf[T]":
         """Return one page out of `limit + 1` rows."""
-        kept = rows[: self.limit]
-        more = len(rows) > self.limit
         return PageOf(
-            items=[out(row) for row in kept],
-            next_cursor=Cursor.write(key(kept[-1]), self._scope(scope)) if more else None,
+            items=[out(row) for row in rows[: self.limit]],
+            next_cursor=self.next(rows, scope, lambda row: (key(row), None)),
         )
+
+    def next(self, rows: Sequence[Row], scope: str, place: Callable[[Row], Position]) -> str | None:
+        """Return the cursor behind this page out of `limit + 1` rows, or None where the list ends."""
+        if len(rows) <= self.limit:
+            return None
+        return Cursor.write(place(rows[self.limit - 1]), self._scope(scope))
 
     def _scope(self, scope: str) -> str:
         filters = self.model_dump(exclude={"cursor", "limit"}, mode="json")
@@ -64,25 +78,34 @@ class Cursor:
     """Reads and writes opaque cursors: a position with a checksum over the list it belongs to."""
 
     @staticmethod
-    def write(position: UUID, scope: str) -> str:
+    def write(position: Position, scope: str) -> str:
         """Return the cursor for a position."""
-        return base64.urlsafe_b64encode(position.bytes + _check(position.bytes, scope)).decode().rstrip("=")
+        id_, key = position
+        raw = id_.bytes + (b"" if key is None else json.dumps(key, ensure_ascii=False).encode())
+        return base64.urlsafe_b64encode(raw + _check(raw, scope)).decode().rstrip("=")
 
     @staticmethod
-    def read(cursor: str, scope: str) -> UUID:
+    def read(cursor: str, scope: str) -> Position:
         """Return the position; raises BadCursor."""
         try:
             raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            known, check = raw[:-_CHECK_BYTES], raw[-_CHECK_BYTES:]
+            if len(known) < _UUID_BYTES or check != _check(known, scope):
+                raise BadCursor
+            return UUID(bytes=known[:_UUID_BYTES]), _key(known[_UUID_BYTES:])
         except ValueError as error:
             raise BadCursor from error
-        position, check = raw[:_UUID_BYTES], raw[_UUID_BYTES:]
-        if len(position) != _UUID_BYTES or check != _check(position, scope):
-            raise BadCursor
-        return UUID(bytes=position)
+
+
+def _key(written: bytes) -> Key:
+    key = json.loads(written) if written else None
+    if isinstance(key, (str, int, float, type(None))) and not (isinstance(key, float) and not math.isfinite(key)):
+        return key
+    raise BadCursor
 
 
 def _check(position: bytes, scope: str) -> bytes:
-    return hashlib.blake2b(position + scope.encode(), digest_size=8, person=b"souk-cursor").digest()
+    return hashlib.blake2b(position + scope.encode(), digest_size=_CHECK_BYTES, person=b"souk-cursor").digest()
 
 
 PageQuery = Annotated[Page, Query()]

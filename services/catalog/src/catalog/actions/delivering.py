@@ -16,7 +16,7 @@ from common.contracts.orders import OrderPaid, OrderRefunded
 def deliver_lines(session: AsyncSession, order: OrderPaid, holding: Holding, kinds: Mapping[UUID, str]) -> None:
     """Grant the download of each digital line; one that was refunded before it could be is revoked at once."""
     for line in order.lines:
-        if kinds.get(line.product_id) != "digital":
+        if kinds.get(line.sold_as) != "digital":
             continue
         grant = Grant(
             line_id=line.line_id,

@@ -1,85 +1,156 @@
-"""What sellers do: put products up, change them, archive them and count their stock."""
+"""What sellers do with products: put them up, change them, pause and archive them."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from catalog.actions.categories import find_or_make
+from catalog.actions.counting import open_stock
+from catalog.actions.naming import claim_names
 from catalog.actions.telling import tell
-from catalog.errors import StockIsUnlimited, StockTooLow
-from catalog.models import Changes, Product, ProductPrice, Stock, StockEntry
-from catalog.queries import get_current_price, get_product_to_change, list_free
-from common.contracts.catalog import ProductArchived, ProductCreated, ProductUpdated
-from common.db import fetch
+from catalog.actions.variants import follow_wishes
+from catalog.domain import Price, ProductStatus, check_prices
+from catalog.errors import PricedByVariant, QuantitiesCross
+from catalog.models import Edit, Product
+from catalog.queries import get_product_to_change
+from common.contracts import catalog as facts
+from common.db import now
+from common.events import Lane
 from common.outbox import emit
 
-_COUNT = """
-UPDATE stock SET on_hand = on_hand + $2 WHERE product_id = $1 AND on_hand + $2 >= reserved
-RETURNING on_hand - reserved AS free
-"""
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """Who edits: `seller_id` is None for whoever may change everybody's; `check` refuses a version nobody read."""
+
+    seller_id: UUID | None
+    check: Callable[[int], None]
 
 
-async def create_product(session: AsyncSession, product: Product, stock: int | None) -> None:
-    """Put a product up with so many pieces, or without a count."""
+async def create_product(
+    session: AsyncSession,
+    product: Product,
+    stock: Mapping[UUID, int],
+    category: str | None = None,
+    lane: Lane = "live",
+) -> None:
+    """Put a product up, with so many pieces of those of its variants that are counted.
+
+    Raises SlugTaken and SkuTaken.
+    """
+    await claim_names(session, [product])
+    product.category_id = await find_or_make(session, category)
     session.add(product)
     await session.flush()
-    session.add(ProductPrice(product_id=product.id, price=product.price, valid_from=product.created_at))
-    if stock is not None:
-        session.add(Stock(product_id=product.id, on_hand=stock))
-        session.add(StockEntry(product_id=product.id, delta=stock, reason="initial stock", actor_id=product.seller_id))
-    tell(session, product.born(), ProductCreated.model_validate(_facts(product)))
+    open_stock(session, stock, product.seller_id)
+    tell(session, product.born(), facts.ProductCreated.model_validate(_facts(product)), lane)
     await session.flush()
 
 
-async def edit_product(session: AsyncSession, product_id: UUID, seller_id: UUID | None, changes: Changes) -> None:
-    """Change a product; the price it had stays good for the orders made until now.
+async def edit_product(
+    session: AsyncSession, product_id: UUID, editor: Editor, edit: Edit, lane: Lane = "live"
+) -> Product:
+    """Change a product; the prices it had stay good for the orders made until now.
 
-    Raises ProductNotFound and ProductNoLongerSold.
+    Raises ProductNotFound, ProductNoLongerSold, PreconditionFailed, PricedByVariant and what is wrong with its prices.
     """
-    product = await get_product_to_change(session, product_id, seller_id)
-    price = product.price
-    if not product.edit(changes):
-        return
-    if product.price != price:
-        (await get_current_price(session, product_id)).valid_to = product.updated_at
+    product = await get_product_to_change(session, product_id, editor.seller_id)
+    editor.check(product.version)
+    changes = edit.changes
+    if edit.category is not None:
+        changes |= {"category_id": await find_or_make(session, edit.category)}
+    different = product.edit(changes)
+    if product.max_quantity is not None and product.min_quantity > product.max_quantity:
+        raise QuantitiesCross
+    if different & {"slug", "sku"}:
+        await claim_names(session, [product])
+    priced = _ask(product, edit) or follow_wishes(session, product, edit.wishes)
+    moved = edit.status is not None and edit.status != product.status
+    if different or priced or moved:
+        moment = now()
+        product.touch(moment)
+        await _reprice(session, product, moment)
+        _tell_change(session, product, edit.status if moved else None, lane)
         await session.flush()
-        session.add(ProductPrice(product_id=product_id, price=product.price, valid_from=product.updated_at))
-    emit(session, ProductUpdated.model_validate(_facts(product)))
+    return product
+
+
+async def archive_product(session: AsyncSession, product_id: UUID, editor: Editor) -> None:
+    """Stop selling a product; once more changes nothing. Raises ProductNotFound and PreconditionFailed."""
+    product = await get_product_to_change(session, product_id, editor.seller_id)
+    editor.check(product.version)
+    if product.status != ProductStatus.ARCHIVED:
+        product.touch(now())
+        _tell_change(session, product, ProductStatus.ARCHIVED, "live")
+
+
+async def turn_prices(session: AsyncSession, product: Product, moment: datetime) -> None:
+    """Let a planned price of a product begin or end, and tell of it."""
+    product.touch(moment)
+    await _reprice(session, product, moment)
+    emit(session, facts.ProductUpdated.model_validate(_facts(product)))
+
+
+def _ask(product: Product, edit: Edit) -> bool:
+    """Take over the prices of a plain product; say whether they differ."""
+    if edit.price is None and edit.prices is None:
+        return False
+    if product.several or edit.wishes is not None:
+        raise PricedByVariant
+    (variant,) = product.offered
+    ordinary, *others = variant.prices
+    asked = [Price(edit.price) if edit.price else ordinary, *(others if edit.prices is None else edit.prices)]
+    check_prices(asked)
+    if asked == variant.prices:
+        return False
+    variant.prices, product.currency = asked, asked[0].money.currency
+    return True
+
+
+async def _reprice(session: AsyncSession, product: Product, moment: datetime) -> None:
+    product.end_prices(moment)
     await session.flush()
+    product.begin_prices(moment)
 
 
-async def archive_product(session: AsyncSession, product_id: UUID, seller_id: UUID | None) -> None:
-    """Stop selling a product; once more changes nothing. Raises ProductNotFound."""
-    product = await get_product_to_change(session, product_id, seller_id)
-    if product.active:
-        change = product.archive()
-        tell(session, change, ProductArchived(product_id=product_id, version_number=product.version))
-
-
-async def count_stock(session: AsyncSession, product_id: UUID, seller_id: UUID | None, entry: StockEntry) -> int:
-    """Add a journal line and what it says to the stock; return what is free then.
-
-    Raises ProductNotFound, StockIsUnlimited, and StockTooLow when it would fall below what is reserved.
-    """
-    await get_product_to_change(session, product_id, seller_id)
-    rows = await fetch(session, _COUNT, product_id, entry.delta)
-    if not rows:
-        free = await list_free(session, [product_id])
-        if not free:
-            raise StockIsUnlimited
-        raise StockTooLow(free=free[product_id])
-    session.add(entry)
-    left: int = rows[0]["free"]
-    return left
+def _tell_change(session: AsyncSession, product: Product, status: ProductStatus | None, lane: Lane) -> None:
+    if status is None:
+        emit(session, facts.ProductUpdated.model_validate(_facts(product)), lane=lane)
+        return
+    change = product.move(status)
+    if status == ProductStatus.ARCHIVED:
+        told = facts.ProductArchived(product_id=product.id, version_number=product.version)
+        tell(session, change, told, lane)
+    else:
+        tell(session, change, facts.ProductUpdated.model_validate(_facts(product)), lane)
 
 
 def _facts(product: Product) -> dict[str, object]:
+    moment = product.updated_at
+    variants = [
+        {
+            "variant_id": variant.id,
+            "name": variant.name,
+            "sku": variant.sku,
+            "prices": list(variant.costs(moment).values()),
+        }
+        for variant in product.offered
+    ]
     return {
         "product_id": product.id,
         "version_number": product.version,
         "kind": product.kind,
         "name": product.name,
         "price": product.price,
-        "active": product.active,
+        "prices": list(product.costs(moment).values()),
+        "active": product.status == ProductStatus.ACTIVE,
         "seller_id": product.seller_id,
         "images": product.images,
+        "variants": variants if product.several else [],
+        "min_quantity": product.min_quantity,
+        "max_quantity": product.max_quantity,
+        "licence": product.licence,
     }

@@ -3,14 +3,17 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.models import GrantTransition, HoldingTransition, ProductTransition
-from common.events import Event
+from common.events import Event, Lane
 from common.outbox import emit
 
 
 def tell(
-    session: AsyncSession, change: GrantTransition | HoldingTransition | ProductTransition, fact: Event | None = None
+    session: AsyncSession,
+    change: GrantTransition | HoldingTransition | ProductTransition,
+    fact: Event | None = None,
+    lane: Lane = "live",
 ) -> None:
     """Record a change, and the fact with it where there is one."""
     if fact is not None:
-        change.event_id, change.event_type = emit(session, fact), fact.wire
+        change.event_id, change.event_type = emit(session, fact, lane=lane), fact.wire
     session.add(change)

@@ -1,16 +1,24 @@
 """Catalog's tables."""
 
+from catalog.models.categories import Category
 from catalog.models.holdings import Grant, GrantTransition, Holding, HoldingTransition, Reservation
-from catalog.models.products import Changes, Product, ProductPrice, ProductTransition, Stock, StockEntry
+from catalog.models.prices import ListedPrice, ProductPrice
+from catalog.models.products import Changes, Product, ProductTransition
+from catalog.models.stock import Stock, StockEntry
 from catalog.models.tables import Base, Transition
+from catalog.models.variants import Variant
+from catalog.models.wishes import Edit, Wish
 
 __all__ = [
     "Base",
+    "Category",
     "Changes",
+    "Edit",
     "Grant",
     "GrantTransition",
     "Holding",
     "HoldingTransition",
+    "ListedPrice",
     "Product",
     "ProductPrice",
     "ProductTransition",
@@ -18,4 +26,6 @@ __all__ = [
     "Stock",
     "StockEntry",
     "Transition",
+    "Variant",
+    "Wish",
 ]

@@ -88,17 +88,17 @@ class Holding(Base, kw_only=True):
 
 
 class Reservation(Base, kw_only=True):
-    """The pieces of one product in a holding; `counted` is False where the stock is unlimited."""
+    """The pieces of one variant in a holding; `counted` is False where the stock is unlimited."""
 
     __tablename__ = "reservations"
     __table_args__ = (
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("status IN ('active', 'sold', 'released')", name="status"),
-        Index("ix_reservations_product_id", "product_id", "status"),
+        Index("ix_reservations_variant_id", "variant_id", "status"),
     )
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("holdings.order_id"), primary_key=True)
-    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    variant_id: Mapped[UUID] = mapped_column(ForeignKey("variants.id"), primary_key=True)
     kind: Mapped[str]
     quantity: Mapped[int] = mapped_column(BigInteger)
     counted: Mapped[bool]

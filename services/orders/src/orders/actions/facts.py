@@ -16,6 +16,8 @@ def lines_of(order: Order) -> list[LineFact]:
             quantity=line.quantity,
             unit_price=Money(line.unit_price, order.currency),
             image=line.image,
+            variant_id=line.variant_id,
+            licence=line.licence,
         )
         for line in order.lines
     ]

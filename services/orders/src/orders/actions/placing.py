@@ -1,6 +1,6 @@
 """Placing an order: priced from orders' own copy of the products, never from what the client says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -16,11 +16,14 @@ from orders.actions.moving import tell
 from orders.domain import Status
 from orders.errors import (
     AmountNotChargeable,
+    CurrencyNotOffered,
     MixedCurrencies,
     PriceChanged,
     ProductNotForSale,
     ProductNotReady,
+    QuantityOutOfRange,
     TooManyOpenOrders,
+    VariantRequired,
 )
 from orders.models import Line, Order, Product, Transition
 from orders.queries import count_open_orders, list_products
@@ -28,27 +31,59 @@ from orders.queries import count_open_orders, list_products
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a buyer asks for: products with quantities, how to pay, and the total the buyer was shown."""
+    """What a buyer asks for: products and variants with quantities, how to pay, and the total the buyer was shown."""
 
     order_id: UUID
     user_id: UUID
-    items: dict[UUID, int]
+    items: dict[tuple[UUID, UUID | None], int]
     provider: Provider
     flow: Flow
     expires_after: timedelta
     max_open_orders: int = 0
+    currency: str | None = None
     expected_total: Money | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def product_ids(self) -> set[UUID]:
+        """The products of which something is wanted."""
+        return {product_id for product_id, _ in self.items}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is bought of a product: it or one of its variants, under this name and at this price for one piece."""
+
+    product: Product
+    variant_id: UUID | None
+    name: str
+    price: Money
+    quantity: int
+
+    def line(self, order_id: UUID, position: int) -> Line:
+        """Return it as a line of the order, frozen as it is now."""
+        return Line(
+            order_id=order_id,
+            position=position,
+            product_id=self.product.id,
+            variant_id=self.variant_id,
+            seller_id=self.product.seller_id,
+            kind=self.product.kind,
+            name=self.name,
+            quantity=self.quantity,
+            unit_price=self.price.amount,
+            image=self.product.image,
+            licence=self.product.licence,
+        )
 
 
 async def place_order(session: AsyncSession, wish: Wish) -> Order:
     """Write the order and tell of it; raises when it cannot be sold as asked."""
     if wish.max_open_orders and await count_open_orders(session, wish.user_id) >= wish.max_open_orders:
         raise TooManyOpenOrders(limit=wish.max_open_orders)
-    known = await list_products(session, wish.items)
-    products = _for_sale(wish, known)
-    total = _priced(wish, products)
-    order = _new_order(wish, products, total)
+    choices = _for_sale(wish, await list_products(session, wish.product_ids))
+    total = _priced(wish, choices)
+    order = _new_order(wish, choices, total)
     session.add(order)
     tell(
         session,
@@ -66,19 +101,41 @@ async def place_order(session: AsyncSession, wish: Wish) -> Order:
     return order
 
 
-def _for_sale(wish: Wish, known: dict[UUID, Product]) -> Sequence[Product]:
-    if missing := wish.items.keys() - known.keys():
+def _for_sale(wish: Wish, known: dict[UUID, Product]) -> list[Choice]:
+    if missing := wish.product_ids - known.keys():
         raise ProductNotReady(product_ids=sorted(map(str, missing)))
     if stopped := [str(product.id) for product in known.values() if not product.active]:
         raise ProductNotForSale(product_ids=sorted(stopped))
-    return [known[product_id] for product_id in wish.items]
+    currency = wish.currency or _own_currency(known.values())
+    return [
+        _choice(known[product_id], variant_id, quantity, currency)
+        for (product_id, variant_id), quantity in wish.items.items()
+    ]
 
 
-def _priced(wish: Wish, products: Sequence[Product]) -> Money:
+def _own_currency(products: Iterable[Product]) -> str:
     currencies = sorted({product.currency for product in products})
     if len(currencies) > 1:
         raise MixedCurrencies(currencies=currencies)
-    total = domain.total((product.price, wish.items[product.id]) for product in products)
+    return currencies[0]
+
+
+def _choice(product: Product, variant_id: UUID | None, quantity: int, currency: str) -> Choice:
+    if product.variants and variant_id is None:
+        raise VariantRequired(product_id=str(product.id), variant_ids=sorted(product.variants))
+    offer = product.offer(variant_id)
+    if offer is None:
+        raise ProductNotForSale(product_ids=[str(product.id)], variant_ids=[str(variant_id)])
+    if currency not in offer.prices:
+        raise CurrencyNotOffered(product_id=str(product.id), currencies=sorted(offer.prices))
+    if not product.allows(quantity):
+        limits = {"min_quantity": product.min_quantity, "max_quantity": product.max_quantity}
+        raise QuantityOutOfRange(product_id=str(product.id), **limits)
+    return Choice(product, variant_id, offer.name, Money(offer.prices[currency], currency), quantity)
+
+
+def _priced(wish: Wish, choices: Sequence[Choice]) -> Money:
+    total = domain.total((choice.price, choice.quantity) for choice in choices)
     if wish.expected_total is not None and wish.expected_total != total:
         raise PriceChanged(expected=_json(wish.expected_total), total=_json(total))
     try:
@@ -89,22 +146,10 @@ def _priced(wish: Wish, products: Sequence[Product]) -> Money:
     return total
 
 
-def _new_order(wish: Wish, products: Sequence[Product], total: Money) -> Order:
+def _new_order(wish: Wish, choices: Sequence[Choice], total: Money) -> Order:
     created_at = now()
     expires_at = created_at + wish.expires_after
-    lines = [
-        Line(
-            order_id=wish.order_id,
-            position=position,
-            product_id=product.id,
-            kind=product.kind,
-            name=product.name,
-            quantity=wish.items[product.id],
-            unit_price=product.price_amount,
-            image=product.image,
-        )
-        for position, product in enumerate(products)
-    ]
+    lines = [choice.line(wish.order_id, position) for position, choice in enumerate(choices)]
     return Order(
         id=wish.order_id,
         number=domain.number(wish.order_id, created_at),

@@ -1,4 +1,4 @@
-"""Orders' tables. A status changes only in the methods here."""
+"""Orders, their lines and steps. A status changes only in the methods here."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,50 +10,22 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from common.contracts.orders import Flow, Provider
-from common.db import Base as CommonBase
-from common.db import EnumText, new_metadata, now
+from common.db import EnumText, now
 from common.events import new_id
 from common.money import Money
-from orders.domain import REFUND_MOVES, Attempt, AttemptState, PaymentStatus, RefundState, Status, current_of, may_move
+from orders.domain import (
+    REFUND_MOVES,
+    Attempt,
+    AttemptState,
+    PaymentStatus,
+    RefundState,
+    Status,
+    current_of,
+    may_move,
+)
 from orders.errors import OrderMovedOn
-
-
-class Base(CommonBase):
-    """The base of orders' tables."""
-
-    __abstract__ = True
-    metadata = new_metadata()
-
-
-class Product(Base):
-    """Orders' own copy of a product, fed by catalog's events; the highest version wins."""
-
-    __tablename__ = "products"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    version: Mapped[int]
-    kind: Mapped[str]
-    name: Mapped[str]
-    price_amount: Mapped[int] = mapped_column(BigInteger)
-    currency: Mapped[str]
-    active: Mapped[bool]
-    image: Mapped[str | None] = mapped_column(default=None)
-
-    @property
-    def price(self) -> Money:
-        """The price of one piece."""
-        return Money(self.price_amount, self.currency)
-
-
-class Customer(Base):
-    """Orders' own copy of a user's name and address, fed by auth's events; the highest version wins."""
-
-    __tablename__ = "customers"
-
-    user_id: Mapped[UUID] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    email: Mapped[str]
-    version: Mapped[int]
+from orders.models.copies import Customer
+from orders.models.tables import Base
 
 
 class Line(Base):
@@ -73,6 +45,9 @@ class Line(Base):
     quantity: Mapped[int]
     unit_price: Mapped[int] = mapped_column(BigInteger)
     image: Mapped[str | None] = mapped_column(default=None)
+    variant_id: Mapped[UUID | None] = mapped_column(default=None)
+    seller_id: Mapped[UUID | None] = mapped_column(default=None)
+    licence: Mapped[str | None] = mapped_column(default=None)
     delivered_at: Mapped[datetime | None] = mapped_column(default=None)
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
 
