@@ -107,3 +107,15 @@ class DeliveryRevoked(Event, wire="delivery.revoked", subject="line_id", partiti
     order_id: UUID
     line_id: UUID
     grant_id: UUID
+
+
+class DeliveryDownloaded(Event, wire="delivery.downloaded", subject="line_id", partition="order_id", heard=False):
+    """A URL to download one of a line's files was given out."""
+
+    order_id: UUID
+    line_id: UUID
+    product_id: UUID
+    user_id: UUID
+    seller_id: UUID
+    grant_id: UUID
+    file_id: UUID
