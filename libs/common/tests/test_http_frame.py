@@ -30,6 +30,11 @@ async def show_thing(thing_id: Id) -> dict[str, str]:
     return {"id": str(thing_id)}
 
 
+@routes.get("/things")
+async def count_things() -> dict[str, int]:
+    return {"things": 0}
+
+
 @routes.get("/trace")
 async def show_trace(response: Response) -> dict[str, str | None]:
     response.headers["Cache-Control"] = "max-age=60"
@@ -58,7 +63,7 @@ async def test_an_unknown_path_is_no_redirect(client, path):
 async def test_a_wrong_method_names_the_right_ones(client, method):
     answer = await client.request(method, "/things")
     is_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "POST"
+    assert answer.headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import structlog
 from fastapi import Depends, Request
 
 from common.db import Database, fetch
-from common.errors import BadRequest, Forbidden, Unauthenticated, Unavailable
+from common.errors import BadRequest, Forbidden, Unauthenticated, Unavailable, raises
 from common.telemetry import identify
 
 log = structlog.get_logger(__name__)
@@ -108,6 +108,7 @@ class Keyring:
         return Principal(UUID(claims["sub"]), frozenset(claims["roles"]), int(claims["exp"]))
 
 
+@raises(TooManyCredentials, Unauthenticated, NoKeysYet)
 async def principal(request: Request) -> Principal:
     """Return who asks; raises Unauthenticated."""
     given = request.headers.getlist("authorization")
@@ -127,6 +128,7 @@ CurrentUser = Annotated[Principal, Depends(principal)]
 def require(*roles: str) -> Any:  # noqa: ANN401 - FastAPI types it so
     """Return the dependency that lets only these roles in: `admin: Annotated[Principal, require("admin")]`."""
 
+    @raises(Forbidden)
     async def check(user: CurrentUser) -> Principal:
         if not user.has(*roles):
             raise Forbidden

@@ -1,9 +1,11 @@
 """The ways to fail that every service shares; each knows its HTTP status, its code and its public sentence."""
 
 import re
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Problem(Exception):  # noqa: N818 - its name is the public word
@@ -87,3 +89,19 @@ class Unavailable(Problem):
 
 class NotYet(Exception):  # noqa: N818 - a fact that comes early is no error
     """A fact whose prerequisite has not arrived: the inbox keeps it and tries again when its neighbours are done."""
+
+
+def raises(*problems: type[Problem]) -> Callable[[F], F]:
+    """Name what a route, or what it depends on, raises: OpenAPI tells of it."""
+
+    def note(function: F) -> F:
+        vars(function)["problems"] = problems
+        return function
+
+    return note
+
+
+def raised_by(function: Callable[..., Any]) -> tuple[type[Problem], ...]:
+    """Return what a function was said to raise."""
+    named: tuple[type[Problem], ...] = getattr(function, "problems", ())
+    return named

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.auth import CurrentUser, Principal, require
 from common.db import Database
+from common.errors import raises
 from common.events import new_id
 from common.http import Once, PageOf, Reading, Tx, Wait, once, router
 from common.http.deps import Db
@@ -23,7 +24,26 @@ from orders.actions.placing import Wish, place_order
 from orders.actions.products import PRODUCTS
 from orders.actions.refunding import refund_order
 from orders.domain import AttemptState, Status
-from orders.errors import ProductNotReady, ProviderNotConfigured
+from orders.errors import (
+    AmountNotChargeable,
+    CurrencyNotOffered,
+    MixedCurrencies,
+    NothingToRefund,
+    NothingToShip,
+    OrderMovedOn,
+    OrderNotFound,
+    OrderNotPayable,
+    PaymentBeingOpened,
+    PaymentInProgress,
+    PriceChanged,
+    ProductNotForSale,
+    ProductNotReady,
+    ProviderNotConfigured,
+    QuantityOutOfRange,
+    RefundInProgress,
+    TooManyOpenOrders,
+    VariantRequired,
+)
 from orders.models import Order
 from orders.queries import get_order, list_orders, list_products
 from orders.schemas import OrderOut, OrdersPage, PaymentIn, PlaceOrder, Refund, Ship
@@ -100,6 +120,10 @@ def _settled(order: Order) -> bool:
 
 
 @routes.post("/orders", status_code=201, summary="Place an order")
+@raises(
+    *(AmountNotChargeable, CurrencyNotOffered, MixedCurrencies, PriceChanged, ProductNotForSale, ProductNotReady),
+    *(ProviderNotConfigured, QuantityOutOfRange, TooManyOpenOrders, VariantRequired),
+)
 async def place(
     body: PlaceOrder,
     key: Annotated[Once, once(required=True)],
@@ -121,6 +145,10 @@ async def place(
 
 
 @routes.post("/orders/{order_id}/pay", status_code=201, summary="Try to pay again, or by another way")
+@raises(
+    *(AmountNotChargeable, OrderNotFound, OrderNotPayable, PaymentBeingOpened, PaymentInProgress),
+    ProviderNotConfigured,
+)
 async def pay(
     order_id: Id,
     body: PaymentIn,
@@ -140,6 +168,7 @@ async def pay(
 
 
 @routes.post("/orders/{order_id}/cancel", summary="Call an order off")
+@raises(OrderNotFound, OrderMovedOn, PaymentInProgress)
 async def cancel(order_id: Id, key: Annotated[Once, once()], desk: OrderDesk, wait: Wait) -> OrderOut:
     """End an unpaid order, and wait (`Prefer: wait=N`) until its payment is closed.
 
@@ -157,6 +186,7 @@ async def cancel(order_id: Id, key: Annotated[Once, once()], desk: OrderDesk, wa
     summary="Give an order's money back",
     dependencies=[require("support", "admin")],
 )
+@raises(OrderNotFound, OrderMovedOn, RefundInProgress, NothingToRefund)
 async def refund(
     order_id: Id, body: Refund, key: Annotated[Once, once(required=True)], session: Tx, desk: OrderDesk
 ) -> OrderOut:
@@ -190,12 +220,14 @@ async def browse(page: Annotated[OrdersPage, Query()], session: Reading, desk: O
 
 
 @routes.get("/orders/{order_id}", summary="Show an order")
+@raises(OrderNotFound)
 async def show(order_id: Id, session: Reading, desk: OrderDesk) -> OrderOut:
     """An order as it stands, for its buyer and for staff."""
     return desk.show(await get_order(session, order_id, desk.owner))
 
 
 @routes.post("/orders/{order_id}/ship", summary="Ship the physical lines", dependencies=[require("admin")])
+@raises(OrderNotFound, OrderMovedOn, NothingToShip)
 async def ship(order_id: Id, body: Ship, key: Annotated[Once, once()], session: Tx, desk: OrderDesk) -> OrderOut:
     """An operator has sent the parcel: the physical lines are delivered."""
     await key.claim(session)

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.events import Channel, Trace, new_id
 from common.http import problems
+from common.http.documents import document, operation_id
 from common.http.idempotency import Replayed
 from common.http.problems import InternalError, PayloadTooLarge, answer
 from common.telemetry import Metrics, tracing
@@ -35,11 +37,13 @@ def create_app(title: str, routers: Sequence[APIRouter], metrics: Metrics, *, st
         openapi_url=None,
         telemetry={"operation_spans": False, "logs": False},
         separate_input_output_schemas=False,
+        generate_unique_id_function=operation_id,
     )
     for router in routers:
         app.include_router(router, prefix="/api/v1")
     for name, value in state.items():
         setattr(app.state, name, value)
+    app.openapi = partial(document, app)  # type: ignore[method-assign]
     problems.install(app)
     app.add_exception_handler(Replayed, _replayed)
     app.add_middleware(_Door, metrics=metrics)

@@ -4,10 +4,10 @@ import hashlib
 import re
 from typing import Annotated, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.responses import Response
 
-from common.errors import PreconditionFailed
+from common.errors import PreconditionFailed, raises
 
 _TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _VERSION: Final = re.compile(r"v(\d{1,9})\.[0-9a-f]+")
@@ -47,7 +47,13 @@ class Precondition:
             raise PreconditionFailed
 
 
-async def _precondition(request: Request) -> Precondition:
+_Header = Annotated[
+    str | None, Header(alias="If-Match", description="Change it only if it is still as this ETag says.")
+]
+
+
+@raises(PreconditionFailed)
+async def _precondition(request: Request, _: _Header = None) -> Precondition:
     given = request.headers.get("if-match")
     if given is None or given.strip() == "*":
         return Precondition(None)

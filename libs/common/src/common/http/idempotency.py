@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.auth import CurrentUser
 from common.db import Database, fetch
-from common.errors import BadRequest, Conflict, Invalid
+from common.errors import BadRequest, Conflict, Invalid, raises
 
 log = structlog.get_logger(__name__)
 KEPT_FOR = timedelta(days=7)
@@ -111,9 +111,18 @@ _REMEMBER = "UPDATE idempotency_keys SET status = $3, body = $4 WHERE user_id = 
 _FORGET_OLD = "DELETE FROM idempotency_keys WHERE created_at < now() - $1::interval"
 
 
-async def _once(
-    request: Request, user: CurrentUser, key: Annotated[str | None, Header(alias="Idempotency-Key")] = None
-) -> Once:
+_Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="One per intent, and the same when you try again: it is done once.",
+        json_schema_extra={"anyOf": [{"type": "string", "pattern": f"^{_KEY.pattern}$"}, {"type": "null"}]},
+    ),
+]
+
+
+@raises(IdempotencyKeyInvalid, IdempotencyKeyReused, IdempotencyKeyInUse)
+async def _once(request: Request, user: CurrentUser, key: _Key = None) -> Once:
     given = request.headers.getlist("idempotency-key")
     if len(given) > 1 or (key is not None and not _KEY.fullmatch(key)):
         raise IdempotencyKeyInvalid
@@ -123,6 +132,7 @@ async def _once(
     return made
 
 
+@raises(IdempotencyKeyRequired)
 async def _once_required(made: Annotated[Once, Depends(_once)]) -> Once:
     if made.key is None:
         raise IdempotencyKeyRequired

@@ -37,7 +37,7 @@ class Page(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[int, BeforeValidator(_plain_integer), Field(ge=1, le=100)] = 20
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_plain_integer)] = 20
     cursor: Annotated[str | None, Field(max_length=1000)] = None
 
     def after(self, scope: str) -> UUID | None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Header, Request, Response
 
 from common.tasks import nap
 from common.wakeups import Waker
@@ -15,7 +15,12 @@ _DEFAULT, _LONGEST, _WAITERS = 5, 20, 200
 _WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])', re.IGNORECASE)
 
 
-async def _seconds(request: Request, response: Response) -> int:
+_Header = Annotated[
+    str | None, Header(alias="Prefer", description="`wait=N`: wait N seconds, 20 at most; 5 without it.")
+]
+
+
+async def _seconds(request: Request, response: Response, _: _Header = None) -> int:
     match = _WAIT.search(",".join(request.headers.getlist("prefer")))
     if match is None:
         return _DEFAULT

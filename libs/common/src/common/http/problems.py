@@ -1,6 +1,6 @@
 """Every failure as RFC 9457 `application/problem+json`; what the client sent is never echoed, nor what broke inside."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import asyncpg
@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -88,27 +89,41 @@ async def _problem(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = [_detail(item) for item in error.errors()[:_MOST_DETAILS]]
+    problems = [_detail(item["loc"], item) for item in error.errors()[:_MOST_DETAILS]]
     if any(item["pointer"].startswith("path:") for item in problems):
         return answer(NotFound())
     codes = {item["code"] for item in problems}
     return answer(Invalid(), problems, code=codes.pop() if len(codes) == 1 else None)
 
 
-def _detail(item: dict[str, Any]) -> dict[str, str]:
-    place, *path = (str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"])  # RFC 6901
+def details(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return what a model says is wrong with a JSON object, as problems tell it."""
+    return [_detail(("body", *item["loc"]), item) for item in errors[:_MOST_DETAILS]]
+
+
+def _detail(loc: Sequence[object], item: Mapping[str, Any]) -> dict[str, str]:
+    place, *path = (str(part).replace("~", "~0").replace("/", "~1") for part in loc)  # RFC 6901
     pointer = "#" + "".join(f"/{part}" for part in path) if place == "body" else f"{place}:{'/'.join(path)}"
     context = item.get("ctx", {})
     code = context.get("code") or _CODES.get(item["type"], item["type"])
     return {"pointer": pointer[:_LONGEST_POINTER], "code": str(code), "detail": str(item["msg"])}
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kinds: dict[int, type[Problem]] = {404: NotFound, 405: MethodNotAllowed, 413: PayloadTooLarge}
     response = answer(kinds.get(error.status_code, BadRequest)())
     response.headers.update(error.headers or {})
+    if error.status_code == MethodNotAllowed.status:
+        response.headers["Allow"] = ", ".join(sorted(set(_methods(request))))
     return response
+
+
+def _methods(request: Request) -> Iterator[str]:
+    """Yield what a path takes; the exception names only what the first of its routes does."""
+    for route in iter_route_contexts(request.app.routes):
+        if route.path_regex.match(request.scope["path"]):
+            yield from route.methods or ()
 
 
 async def _database(request: Request, error: Exception) -> Response:

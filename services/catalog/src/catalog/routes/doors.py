@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from common.auth import Principal, principal, require
+from common.errors import Unauthenticated, raises
 
 Seller = Annotated[Principal, require("seller", "admin")]
 Admin = Annotated[Principal, require("admin")]
@@ -28,6 +29,7 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _WORDS[status], "content": content} for status in statuses}
 
 
+@raises(Unauthenticated)
 async def _visitor(request: Request) -> Principal | None:
     return await principal(request) if "authorization" in request.headers else None
 

@@ -102,7 +102,7 @@ def _digits(value: object) -> object:
     return value
 
 
-Amount = Annotated[int, BeforeValidator(_digits), Field(ge=0, le=MAX_AMOUNT)]
+Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT), BeforeValidator(_digits)]
 
 
 class ProductPage(Page):
