@@ -1,4 +1,4 @@
-"""The JSON of orders' API."""
+"""Orders as JSON: what is asked for, and how it is shown."""
 
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
