@@ -1,9 +1,10 @@
 """What is true of orders without any machine: states, allowed moves, numbers and sums."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -68,6 +69,17 @@ REFUND_MOVES: Final[dict[RefundState | None, frozenset[RefundState]]] = {
 CLOSES_WITHIN: Final = timedelta(minutes=15)
 BANKS_PATIENCE: Final = timedelta(days=7)
 PAYABLE: Final = frozenset(status for status, moves in MOVES.items() if Status.PAID in moves)
+
+
+SOLD: Final = frozenset({Status.PAID, Status.FULFILLED, Status.REFUNDED})  # what was paid is never unsold again
+
+
+class SaleKind(StrEnum):
+    """What befell a line, as its seller counts it."""
+
+    SOLD = "sold"
+    REFUNDED = "refunded"
+    DOWNLOADED = "downloaded"
 
 
 class AttemptState(StrEnum):
@@ -196,3 +208,45 @@ def number(order_id: UUID, created_at: datetime) -> str:
     bits = order_id.int & (1 << 40) - 1
     letters = "".join(_CROCKFORD[bits >> shift & 31] for shift in range(35, -5, -5))
     return f"{created_at:%y%m%d}-{letters}"
+
+
+def apportion(amount: int, weights: Sequence[int]) -> list[int]:
+    """Return what of an amount falls to each weight: whole units in proportion that add up to it (D'Hondt).
+
+    Of a larger amount nobody gets less, and of the sum of the weights each gets its own: what goes back of an order
+    bit by bit adds up for each of its lines, too.
+    """
+    whole = sum(weights)
+    shares = [amount * weight // whole for weight in weights]
+    for _ in range(amount - sum(shares)):
+        nearest = max(range(len(shares)), key=lambda place: Fraction(weights[place], shares[place] + 1))
+        shares[nearest] += 1
+    return shares
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalesView:
+    """Which sales are looked at, from the first day to the last (UTC, both included), and by what they are added up."""
+
+    first: date
+    last: date
+    by_day: bool = True
+    by_product: bool = True
+    seller_id: UUID | None = None
+    product_id: UUID | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sales:
+    """What was sold, given back and downloaded; of one day and one product unless it is added up over them."""
+
+    day: date | None
+    product_id: UUID | None
+    name: str | None
+    currency: str
+    orders: int
+    quantity: int
+    revenue: int
+    refunded: int
+    downloads: int

@@ -77,3 +77,15 @@ class TooManyOpenOrders(Conflict):
 
 class NothingToShip(Conflict):
     """The order has no physical line that waits to be shipped."""
+
+
+class BadPeriod(Invalid):
+    """Ask for at most 366 days, the first of which is not after the last."""
+
+
+class SheetTooLong(Invalid):
+    """A sheet has at most 20000 rows: ask for fewer days, or add them up by day or by product."""
+
+
+class SheetNotPaged(Invalid):
+    """A sheet is sent whole: `limit` and `cursor` are for lists."""

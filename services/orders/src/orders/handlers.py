@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.auth import UserRegistered, UserUpdated
 from common.contracts.catalog import (
+    DeliveryDownloaded,
     DeliveryGranted,
     ProductArchived,
     ProductCreated,
@@ -25,7 +26,7 @@ from common.contracts.payments import (
 )
 from common.errors import NotYet
 from common.inbox import EventRouter
-from orders.actions import attempts, customers, ending, paying, products, refunding
+from orders.actions import attempts, customers, ending, paying, products, refunding, selling
 
 events = EventRouter("orders")
 
@@ -126,3 +127,9 @@ async def keep_changed_customer(event: UserUpdated, session: AsyncSession) -> No
 async def note_delivered(event: DeliveryGranted, session: AsyncSession) -> None:
     """The last delivered line fulfils the order."""
     await ending.note_delivered(session, event.order_id, event.line_id)
+
+
+@events.on(DeliveryDownloaded)
+async def enter_download(event: DeliveryDownloaded, session: AsyncSession) -> None:
+    """Sellers see how often their files are downloaded."""
+    await selling.enter_download(session, event)

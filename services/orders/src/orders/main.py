@@ -10,7 +10,7 @@ from common.service import Doors, Service, build_service, open_service_database,
 from common.settings import load
 from orders.handlers import events
 from orders.loops import orders_loops
-from orders.routes import routes
+from orders.routes import ROUTERS
 from orders.settings import OrdersSettings
 
 __all__ = ["MIGRATIONS", "build", "events"]
@@ -23,7 +23,7 @@ def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     settings = load(OrdersSettings, environ)
     database = open_service_database(settings)
     doors = Doors(
-        routers=[routes], events=events, loops=orders_loops(database, settings), state={"opener": opener(settings)}
+        routers=ROUTERS, events=events, loops=orders_loops(database, settings), state={"opener": opener(settings)}
     )
     return build_service(settings, database, doors, wire)
 

@@ -132,7 +132,8 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
     for field in dependant.query_params:
         annotation: Any = field.field_info.annotation
         model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-        yield from annotation.model_fields if model else [field.alias]
+        fields = annotation.model_fields.items() if model else ()
+        yield from (given.alias or name for name, given in fields) if model else [field.alias]
     for inner in dependant.dependencies:
         yield from _query_names(inner)
 

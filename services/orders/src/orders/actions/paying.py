@@ -11,6 +11,7 @@ from common.money import CHARGES, NotChargeable
 from orders.actions.facts import lines_of
 from orders.actions.moving import locked, tell, wake_waiting
 from orders.actions.refunding import request_refund
+from orders.actions.selling import enter_sale
 from orders.domain import PAYABLE, AttemptState, Status
 from orders.errors import AmountNotChargeable, OrderNotPayable, PaymentBeingOpened, PaymentInProgress
 from orders.models import Order
@@ -109,6 +110,7 @@ def _pay(session: AsyncSession, order: Order, payment_id: UUID | None) -> None:
     if payment_id is None:
         order.pay_nothing()
     step = order.move(Status.PAID)
+    enter_sale(session, order, step.at)
     tell(
         session,
         step,

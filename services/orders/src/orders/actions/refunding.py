@@ -11,6 +11,7 @@ from common.events import new_id
 from common.money import Money
 from common.outbox import emit
 from orders.actions.moving import locked, tell, wake_waiting
+from orders.actions.selling import enter_refund
 from orders.domain import PAYABLE, AttemptState, RefundState, Status
 from orders.errors import NothingToRefund, RefundInProgress
 from orders.models import Order
@@ -54,9 +55,10 @@ async def note_refunded(session: AsyncSession, fact: RefundSucceeded) -> None:
     if fact.capture == "surplus":
         return
     order = await locked(session, fact.order_id)
-    own = _is_own(order, fact)
+    own, before = _is_own(order, fact), order.given_back
     complete = order.has_money and not order.held
     noted = order.note_refund(fact.refund_id, fact.amount.amount, RefundState.SUCCEEDED, own=own)
+    enter_refund(session, order, before)
     if not noted or (own and complete):  # what goes back beyond the whole is kept, and payments raises the alarm
         return
     # What a mismatched payment took is all there was, unless another one has paid the order or may still do so.
@@ -88,7 +90,9 @@ async def note_refund_failed(session: AsyncSession, fact: RefundFailed) -> None:
     if fact.capture == "surplus":
         return
     order = await locked(session, fact.order_id)
-    order.note_refund(fact.refund_id, fact.amount.amount, RefundState.FAILED, own=_is_own(order, fact))
+    own, before = _is_own(order, fact), order.given_back
+    order.note_refund(fact.refund_id, fact.amount.amount, RefundState.FAILED, own=own)
+    enter_refund(session, order, before)
 
 
 def _is_own(order: Order, fact: RefundSucceeded | RefundFailed) -> bool:

@@ -51,6 +51,11 @@ class Line(Base):
     delivered_at: Mapped[datetime | None] = mapped_column(default=None)
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
 
+    @property
+    def total(self) -> int:
+        """What all its pieces cost."""
+        return self.unit_price * self.quantity
+
 
 class Order(Base):
     """An order: what was asked for, and where it and its money stand."""

@@ -1,4 +1,4 @@
-"""The HTTP door of orders."""
+"""Orders: placed, paid again, called off, shipped, given back, and shown."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -49,7 +49,7 @@ from orders.queries import get_order, list_orders, list_products
 from orders.schemas import OrderOut, OrdersPage, PaymentIn, PlaceOrder, Refund, Ship
 from orders.settings import OrdersSettings
 
-routes = router(tags=["orders"])
+orders = router(tags=["orders"])
 _STAFF = ("admin", "support")
 _PRODUCT_WAIT = 1.0
 
@@ -119,7 +119,7 @@ def _settled(order: Order) -> bool:
     return order.status not in {Status.PENDING, Status.AWAITING_PAYMENT} or not waits
 
 
-@routes.post("/orders", status_code=201, summary="Place an order")
+@orders.post("/orders", status_code=201, summary="Place an order")
 @raises(
     *(AmountNotChargeable, CurrencyNotOffered, MixedCurrencies, PriceChanged, ProductNotForSale, ProductNotReady),
     *(ProviderNotConfigured, QuantityOutOfRange, TooManyOpenOrders, VariantRequired),
@@ -144,7 +144,7 @@ async def place(
     return desk.show(await desk.until(order, wait, _settled))
 
 
-@routes.post("/orders/{order_id}/pay", status_code=201, summary="Try to pay again, or by another way")
+@orders.post("/orders/{order_id}/pay", status_code=201, summary="Try to pay again, or by another way")
 @raises(
     *(AmountNotChargeable, OrderNotFound, OrderNotPayable, PaymentBeingOpened, PaymentInProgress),
     ProviderNotConfigured,
@@ -167,7 +167,7 @@ async def pay(
     return desk.show(await desk.until(order, wait, lambda order: _settled(order) or order.attempt != asked))
 
 
-@routes.post("/orders/{order_id}/cancel", summary="Call an order off")
+@orders.post("/orders/{order_id}/cancel", summary="Call an order off")
 @raises(OrderNotFound, OrderMovedOn, PaymentInProgress)
 async def cancel(order_id: Id, key: Annotated[Once, once()], desk: OrderDesk, wait: Wait) -> OrderOut:
     """End an unpaid order, and wait (`Prefer: wait=N`) until its payment is closed.
@@ -180,7 +180,7 @@ async def cancel(order_id: Id, key: Annotated[Once, once()], desk: OrderDesk, wa
     return desk.show(await desk.until(order, wait, lambda order: order.status != Status.CLOSING))
 
 
-@routes.post(
+@orders.post(
     "/orders/{order_id}/refunds",
     status_code=201,
     summary="Give an order's money back",
@@ -210,7 +210,7 @@ def _wish(body: PlaceOrder, desk: Desk) -> Wish:
     )
 
 
-@routes.get("/orders", summary="List orders")
+@orders.get("/orders", summary="List orders")
 async def browse(page: Annotated[OrdersPage, Query()], session: Reading, desk: OrderDesk) -> PageOf[OrderOut]:
     """The caller's own orders, newest first; all of them for staff."""
     scope = f"orders:{desk.owner}"
@@ -219,14 +219,14 @@ async def browse(page: Annotated[OrdersPage, Query()], session: Reading, desk: O
     return page.page(rows, scope, desk.show, lambda order: order.id)
 
 
-@routes.get("/orders/{order_id}", summary="Show an order")
+@orders.get("/orders/{order_id}", summary="Show an order")
 @raises(OrderNotFound)
 async def show(order_id: Id, session: Reading, desk: OrderDesk) -> OrderOut:
     """An order as it stands, for its buyer and for staff."""
     return desk.show(await get_order(session, order_id, desk.owner))
 
 
-@routes.post("/orders/{order_id}/ship", summary="Ship the physical lines", dependencies=[require("admin")])
+@orders.post("/orders/{order_id}/ship", summary="Ship the physical lines", dependencies=[require("admin")])
 @raises(OrderNotFound, OrderMovedOn, NothingToShip)
 async def ship(order_id: Id, body: Ship, key: Annotated[Once, once()], session: Tx, desk: OrderDesk) -> OrderOut:
     """An operator has sent the parcel: the physical lines are delivered."""
