@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 Status = Literal["queued", "sending", "sent", "rejected", "unknown"]
 Verdict = Literal["accepted", "refused", "deferred", "away", "ambiguous"]
-Template = Literal["welcome", "order_paid", "payment_failed", "refunded", "paid_twice", "order_rejected"]
+Template = Literal["welcome", "order_paid", "payment_failed", "refunded", "paid_twice", "order_rejected", "stock_low"]
 
 EMAIL: Final = "email"
 MOVES: Final[dict[Status, frozenset[Status]]] = {

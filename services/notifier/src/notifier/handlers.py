@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.auth import UserRegistered, UserUpdated
+from common.contracts.catalog import StockLow
 from common.contracts.orders import (
     OrderCancelled,
     OrderCreated,
@@ -76,3 +77,9 @@ async def close_expired_order(event: OrderExpired, session: AsyncSession) -> Non
 async def close_cancelled_order(event: OrderCancelled, session: AsyncSession) -> None:
     """No mail invites to pay from now on; where money goes back, the refund's mail tells why."""
     await copying.close_order(session, event.order_id)
+
+
+@events.on(StockLow)
+async def tell_low_stock(event: StockLow, session: AsyncSession) -> None:
+    """Mail the seller how few are left."""
+    await queueing.tell_low_stock(session, event)

@@ -22,6 +22,7 @@ SUBJECTS: Final[Mapping[str, str]] = {
     "refunded": "Order {number}: money is on its way back to you",
     "paid_twice": "Order {number}: you paid twice, and one payment goes back to you",
     "order_rejected": "Order {number} could not be accepted",
+    "stock_low": "Stock runs low: {product}",
 }
 # 7 bit: no server on the way needs an extension, and no line gets too long.
 _POLICY: Final = SMTP.clone(cte_type="7bit")

@@ -11,6 +11,7 @@ DEMANDING: Final = (
     "payment.surplus",
     "order.refunded",
     "order.rejected",
+    "stock.low",
 )
 
 # The notifier queues a mail in the transaction that marks its cause done; the mail names the event as its cause.

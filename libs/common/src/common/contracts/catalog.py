@@ -80,7 +80,7 @@ class StockReleased(Event, wire="stock.released", subject="order_id", heard=Fals
     order_id: UUID
 
 
-class StockLow(Event, wire="stock.low", subject="product_id", heard=False):
+class StockLow(Event, wire="stock.low", subject="product_id"):
     """So few pieces of a variant are free that its seller wants to hear of it."""
 
     product_id: UUID
@@ -109,7 +109,7 @@ class DeliveryRevoked(Event, wire="delivery.revoked", subject="line_id", partiti
     grant_id: UUID
 
 
-class DeliveryDownloaded(Event, wire="delivery.downloaded", subject="line_id", partition="order_id", heard=False):
+class DeliveryDownloaded(Event, wire="delivery.downloaded", subject="line_id", partition="order_id"):
     """A URL to download one of a line's files was given out."""
 
     order_id: UUID

@@ -1,11 +1,14 @@
 """Queueing mails: one per recipient, channel and cause, however often its cause is told."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.auth import UserRegistered
+from common.contracts.catalog import StockLow
 from common.contracts.orders import Line, OrderPaid, OrderRefunded, OrderRejected
 from common.contracts.payments import PaymentFailed, PaymentSurplus
 from common.db import now, wake_after_commit
@@ -26,13 +29,15 @@ async def welcome(session: AsyncSession, user: UserRegistered) -> None:
 
 
 async def confirm_payment(session: AsyncSession, order: OrderPaid) -> None:
-    """Tell the buyer that the order is paid, line by line."""
+    """Tell the buyer that the order is paid, line by line, with the licences and the way to the files."""
     await close_order(session, order.order_id)
     context = {
         "order_id": str(order.order_id),
         "number": order.number,
         "total": str(order.total),
         "lines": [_line(line) for line in order.lines],
+        "downloads": any(map(_is_file, order.lines)),
+        "licences": _licences(order.lines),
     }
     await _queue(session, order.user_id, Mail(f"{order.wire}:{order.order_id}", "order_paid", context))
 
@@ -73,8 +78,34 @@ async def tell_rejection(session: AsyncSession, order: OrderRejected) -> None:
     await _queue(session, order.user_id, Mail(f"{order.wire}:{order.order_id}", "order_rejected", context))
 
 
+async def tell_low_stock(session: AsyncSession, stock: StockLow) -> None:
+    """Tell the seller how few pieces are left, once per event: it may run low again."""
+    context = {
+        "product_id": str(stock.product_id),
+        "product": stock.name,
+        "free": stock.free,
+        "threshold": stock.threshold,
+    }
+    cause = f"{stock.wire}:{current_trace().causation_id}"
+    await _queue(session, stock.seller_id, Mail(cause, "stock_low", context))
+
+
+def _is_file(line: Line) -> bool:
+    return line.kind == "digital"
+
+
+def _licences(lines: Iterable[Line]) -> list[dict[str, list[str]]]:
+    """Return each licence once, line by line, with the names of what was bought under it."""
+    names = defaultdict[str, list[str]](list)
+    for line in lines:
+        if line.licence:
+            names[line.licence].append(line.name)
+    return [{"names": bought, "text": text.splitlines()} for text, bought in names.items()]
+
+
 def _line(line: Line) -> dict[str, object]:
     return {
+        "file": _is_file(line),
         "name": line.name,
         "quantity": line.quantity,
         "unit_price": str(line.unit_price),
