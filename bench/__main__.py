@@ -7,7 +7,7 @@ import time
 import structlog
 import uvloop
 
-from bench import catalogue, inbox, latency, orders, relay, system, webhook
+from bench import catalogue, importing, inbox, latency, orders, relay, system, webhook
 from bench.machines import machines
 from bench.report import RESULTS, conditions, keep, show
 from bench.rounds import say
@@ -19,6 +19,7 @@ MEASURES = {
     "orders": orders.measure,
     "webhook": webhook.measure,
     "catalogue": catalogue.measure,
+    "importing": importing.measure,
     "system": system.measure,
 }
 

@@ -3,25 +3,17 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import httpx2
-
-from bench.load import Load, send
+from bench.counter import COUNT, RATE, at_the_counter, memory_of, orders_port, processes
 from bench.machines import ROOT, Machines
-from bench.orders import an_order
 from bench.rounds import Line, Measured, limit, say
-from souk.client import Client
-from souk.environment import ADMIN_EMAIL
-from souk.fleet import Fleet, many_processes
 from souk.home import Home
 from souk.machines.ports import free_port
 from souk.machines.processes import Process
-from souk.seed import CUSTOMER, seed
 
-RATE, COUNT, ROUNDS = 5, 50, 3
+ROUNDS = 3
 SETTLED = 8  # seconds until what a start left behind has been given back
 
 
@@ -43,7 +35,7 @@ async def _one_process(home: Home) -> list[Line]:
     with _running(home) as (process, port, seconds):
         starts.append(seconds)
         await asyncio.sleep(SETTLED)
-        idle = _memory(process.pid)
+        idle = memory_of(process.pid)
         say(f"   first start {first:.1f} s   then {' '.join(f'{one:.1f}' for one in starts)} s   idle {idle:.0f} MB")
         lines = await _orders("one process", home, port, port)
     return [
@@ -70,46 +62,17 @@ def _running(home: Home) -> Iterator[tuple[Process, int, float]]:
 
 
 async def _fleet(home: Home) -> list[Line]:
-    async with _processes(home) as fleet:
+    async with processes(home) as fleet:
         await asyncio.sleep(SETTLED)
-        memory = {name: _memory(fleet.process(name).pid) for name in fleet.units}
+        memory = {name: memory_of(fleet.process(name).pid) for name in fleet.units}
         say("   " + "   ".join(f"{name} {size:.0f} MB" for name, size in memory.items()))
-        lines = await _orders("RabbitMQ, processes", home, fleet.port, _orders_port(fleet))
+        lines = await _orders("RabbitMQ, processes", home, fleet.port, orders_port(fleet))
     return [limit("largest service alone, idle", [max(memory.values())], "MB", 110), *lines]
 
 
-@asynccontextmanager
-async def _processes(home: Home) -> AsyncIterator[Fleet]:
-    running = many_processes(home, {}, free_port())
-    fleet = await asyncio.to_thread(running.__enter__)
-    try:
-        yield fleet
-    finally:
-        await asyncio.to_thread(running.__exit__, None, None, None)
-
-
-def _orders_port(fleet: Fleet) -> int:
-    return fleet.units["orders"].port  # past the development gateway, which is not Envoy
-
-
 async def _orders(where: str, home: Home, port: int, orders_port: int) -> list[Line]:
-    async with httpx2.AsyncClient(timeout=30) as http:
-        client = Client(http, f"http://127.0.0.1:{port}")
-        await seed(client, (ADMIN_EMAIL, home.secrets()["ADMIN_PASSWORD"]))
-        buyer = await client.login(*CUSTOMER[1:])
-        products = (await client.get("/products", params={"limit": "100"}))["items"]
-    unlimited = [product["id"] for product in products if product["stock"] is None and product["price"]["amount"]]
-    token = {"Authorization": f"Bearer {buyer.token}"}
-    await asyncio.sleep(1)
-
-    async def run(wait: int, count: int = COUNT) -> tuple[float, float]:
-        requests = [an_order([unlimited[n % len(unlimited)]], token, wait) for n in range(count)]
-        answers = (await send(Load(orders_port, requests, 8, RATE, b'"client_secret":"'))).all_are(201)
-        assert not wait or answers.having == count, answers.last
-        return answers.ms(0.5), answers.ms(0.99)
-
-    await run(5, 20)
-    found = {wait: [await run(wait) for _ in range(ROUNDS)] for wait in (0, 5)}
+    buy = await at_the_counter(home, port, orders_port)
+    found = {wait: [await buy(wait) for _ in range(ROUNDS)] for wait in (0, 5)}
     say(f"   {where}: " + "   ".join(f"wait={wait} {rounds}" for wait, rounds in found.items()))
     targets = {0: (None, None), 5: (80, 250)}
     return [
@@ -117,9 +80,3 @@ async def _orders(where: str, home: Home, port: int, orders_port: int) -> list[L
         for wait, rounds in found.items()
         for at, name in enumerate(("p50", "p99"))
     ]
-
-
-def _memory(pid: int) -> float:
-    """Return a process's resident megabytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024

@@ -1,9 +1,12 @@
 """Catalog on its own, and the orders it hears of."""
 
+import asyncio
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import event
 
 from catalog.main import MIGRATIONS, build
 from common.contracts.orders import (
@@ -48,6 +51,10 @@ class Shop:
 
     async def show(self, product):
         return (await self.client.get(f"/products/{product['id']}", headers=self.headers)).json()
+
+    async def until_time(self, moment):
+        """Wait until a moment has come."""
+        await asyncio.sleep(max(0, (moment - now()).total_seconds()) + 0.02)
 
     async def sql(self, sql, *args):
         async with self.one.database.reading() as session:
@@ -136,6 +143,7 @@ class Order:
             name=product["name"],
             quantity=quantity,
             unit_price=unit_price,
+            variant_id=product.get("variant_id"),
         )
 
     @property
@@ -174,3 +182,33 @@ class Order:
 @pytest.fixture
 def order():
     return Order
+
+
+@asynccontextmanager
+async def counted_statements(one):
+    """Count what the service sends to its database, through SQLAlchemy and past it."""
+    engine, seen, through = one.database.engine, [], set()
+
+    def listen(adapter, *_):
+        adapter.driver_connection.add_query_logger(note)
+
+    def note(record):
+        if record.query not in through and not record.query.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
+            seen.append(record.query)
+
+    def note_statement(_, __, statement, *___):
+        through.add(statement)
+        seen.append(statement)
+
+    await engine.dispose()
+    event.listen(engine.sync_engine, "connect", listen)
+    event.listen(engine.sync_engine, "before_cursor_execute", note_statement)
+    yield seen
+    event.remove(engine.sync_engine, "connect", listen)
+    event.remove(engine.sync_engine, "before_cursor_execute", note_statement)
+    await engine.dispose()
+
+
+@pytest.fixture
+def counted():
+    return counted_statements

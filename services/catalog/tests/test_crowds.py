@@ -1,7 +1,4 @@
 import asyncio
-from contextlib import asynccontextmanager
-
-from sqlalchemy import event
 
 
 async def at_once(limit, *jobs):
@@ -59,35 +56,10 @@ async def test_batches_of_two_workers_that_cross_lose_nothing(shop, order):
     await shop.check_books()
 
 
-@asynccontextmanager
-async def counted_statements(one):
-    """Count what the service sends to its database, through SQLAlchemy and past it."""
-    engine, seen, through = one.database.engine, [], set()
-
-    def listen(adapter, *_):
-        adapter.driver_connection.add_query_logger(note)
-
-    def note(record):
-        if record.query not in through and not record.query.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
-            seen.append(record.query)
-
-    def note_statement(_, __, statement, *___):
-        through.add(statement)
-        seen.append(statement)
-
-    await engine.dispose()
-    event.listen(engine.sync_engine, "connect", listen)
-    event.listen(engine.sync_engine, "before_cursor_execute", note_statement)
-    yield seen
-    event.remove(engine.sync_engine, "connect", listen)
-    event.remove(engine.sync_engine, "before_cursor_execute", note_statement)
-    await engine.dispose()
-
-
-async def test_an_order_of_many_lines_takes_no_more_statements_than_one_of_two(shop, order):
+async def test_an_order_of_many_lines_takes_no_more_statements_than_one_of_two(shop, order, counted):
     products = [await shop.product(stock=100, kind="digital") for _ in range(30)]
     counts = {}
-    async with counted_statements(shop.one) as seen:
+    async with counted(shop.one) as seen:
         await shop.one.hear(order((products[0], 1)).created())
         for size in (2, 30):
             made = order(*((product, 1) for product in products[:size]))

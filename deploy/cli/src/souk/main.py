@@ -19,12 +19,13 @@ from common.broker import TopologyMismatch
 from common.sealed import new_key_pair
 from common.settings import BadSetting, Duration
 from souk import demo as play
-from souk import documents, parked, running, webhooks
+from souk import documents, outsiders, parked, running, webhooks
 from souk.connect import database_urls
 from souk.databases import prepare
 from souk.doctor import doctor as examine_books
 from souk.environment import admin_of
 from souk.fleet import apply_topology_now
+from souk.goods.commands import app as catalog_app
 from souk.home import ROOT, SERVICES, Home
 from souk.hurt import hurt as hurt_fleet
 from souk.machines.binaries import find_programs
@@ -41,9 +42,11 @@ app.add_typer(parked_app, name="parked")
 app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(topology_app, name="topology")
 app.add_typer(contracts_app, name="contracts")
+app.add_typer(catalog_app, name="catalog")
 
 AtHome = Annotated[Path, typer.Option("--home", help="The folder that keeps what a local system remembers.")]
 _HOME = ROOT / ".souk"
+Passed = Annotated[list[str] | None, typer.Argument(metavar="OPTION…", help="Passed on to the program.")]
 EventStatusName = Literal["stored", "unmatched", "applied", "ignored", "foreign", "unreadable"]
 T = TypeVar("T")
 WireName = Annotated[
@@ -121,6 +124,18 @@ def hurt(
 ) -> None:
     """Break a system of its own in every known way and count what is left; exits 1 when a promise was broken."""
     raise typer.Exit(_run(hurt_fleet(Home(home / "hurt"), given(), seed=seed, only=only, seconds=seconds or None)))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def fuzz(options: Passed = None, home: AtHome = _HOME) -> None:
+    """Have Schemathesis try every operation of the API on a system of its own; exits 1 when it finds anything."""
+    raise typer.Exit(_run(outsiders.fuzz(Home(home / "fuzz"), given(), options or ())))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def newman(options: Passed = None, home: AtHome = _HOME) -> None:
+    """Run the Postman collection on a system of its own; exits 1 when a test of it fails."""
+    raise typer.Exit(_run(outsiders.newman(Home(home / "newman"), given(), options or ())))
 
 
 @app.command()

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.errors import CategoryInUse, CategoryTaken, CategoryTooDeep
 from catalog.models import Category
-from catalog.queries import find_category, get_category, is_category_used
+from catalog.queries import find_category, get_category, get_height, is_category_used
 from common.db import fetch, now
 from common.events import new_id
 
@@ -56,6 +56,8 @@ async def move_category(session: AsyncSession, category: Category, parent_id: UU
     if parent and f"{parent.path}/".startswith(f"{category.path}/"):
         raise CategoryTooDeep
     path = await _free_path(session, parent, name)
+    if path.count("/") + await get_height(session, category) >= DEEPEST:
+        raise CategoryTooDeep
     category.parent_id, category.name = parent_id, name
     await session.flush()
     await fetch(session, _MOVE, category.path, path, now())

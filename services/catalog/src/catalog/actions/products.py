@@ -1,6 +1,6 @@
 """What sellers do with products: put them up, change them, pause and archive them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from catalog.actions.categories import find_or_make
 from catalog.actions.counting import open_stock
 from catalog.actions.naming import claim_names
 from catalog.actions.telling import tell
-from catalog.actions.variants import follow_wishes
+from catalog.actions.variants import check_variants, follow_wishes
 from catalog.domain import Price, ProductStatus, check_prices
 from catalog.errors import PricedByVariant, QuantitiesCross
 from catalog.models import Edit, Product
@@ -30,23 +30,24 @@ class Editor:
     check: Callable[[int], None]
 
 
-async def create_product(
-    session: AsyncSession,
-    product: Product,
-    stock: Mapping[UUID, int],
-    category: str | None = None,
-    lane: Lane = "live",
+async def create_products(
+    session: AsyncSession, given: Sequence[tuple[Product, Mapping[UUID, int], str | None]], lane: Lane = "live"
 ) -> None:
-    """Put a product up, with so many pieces of those of its variants that are counted.
+    """Put products up, each with so many pieces of those of its variants that are counted, and in a category.
 
-    Raises SlugTaken and SkuTaken.
+    Raises SlugTaken, SkuTaken and what is wrong with variants and prices.
     """
-    await claim_names(session, [product])
-    product.category_id = await find_or_make(session, category)
-    session.add(product)
+    for product, *_ in given:
+        check_variants(product.variants)
+    await claim_names(session, [product for product, *_ in given])
+    places = {path: await find_or_make(session, path) for path in {path for *_, path in given}}
+    for product, _, path in given:
+        product.category_id = places[path]
+        session.add(product)
     await session.flush()
-    open_stock(session, stock, product.seller_id)
-    tell(session, product.born(), facts.ProductCreated.model_validate(_facts(product)), lane)
+    for product, stock, _ in given:
+        open_stock(session, stock, product.seller_id)
+        tell(session, product.born(), facts.ProductCreated.model_validate(_facts(product)), lane)
     await session.flush()
 
 
@@ -67,12 +68,13 @@ async def edit_product(
         raise QuantitiesCross
     if different & {"slug", "sku"}:
         await claim_names(session, [product])
-    priced = _ask(product, edit) or follow_wishes(session, product, edit.wishes)
+    moment = now()
+    priced, stock = _ask(product, edit, moment)
     moved = edit.status is not None and edit.status != product.status
     if different or priced or moved:
-        moment = now()
         product.touch(moment)
         await _reprice(session, product, moment)
+        open_stock(session, stock, product.seller_id)
         _tell_change(session, product, edit.status if moved else None, lane)
         await session.flush()
     return product
@@ -94,20 +96,20 @@ async def turn_prices(session: AsyncSession, product: Product, moment: datetime)
     emit(session, facts.ProductUpdated.model_validate(_facts(product)))
 
 
-def _ask(product: Product, edit: Edit) -> bool:
-    """Take over the prices of a plain product; say whether they differ."""
+def _ask(product: Product, edit: Edit, moment: datetime) -> tuple[bool, Mapping[UUID, int]]:
+    """Take over variants, or the prices of a plain product; return whether they differ, and what is new in stock."""
     if edit.price is None and edit.prices is None:
-        return False
+        return (False, {}) if edit.wishes is None else follow_wishes(product, edit.wishes, moment)
     if product.several or edit.wishes is not None:
         raise PricedByVariant
     (variant,) = product.offered
     ordinary, *others = variant.prices
     asked = [Price(edit.price) if edit.price else ordinary, *(others if edit.prices is None else edit.prices)]
     check_prices(asked)
-    if asked == variant.prices:
-        return False
-    variant.prices, product.currency = asked, asked[0].money.currency
-    return True
+    differs = asked != variant.prices
+    if differs:
+        variant.prices, product.currency = asked, asked[0].money.currency
+    return differs, {}
 
 
 async def _reprice(session: AsyncSession, product: Product, moment: datetime) -> None:

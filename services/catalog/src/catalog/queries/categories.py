@@ -17,6 +17,10 @@ FROM categories c LEFT JOIN (
     WHERE status = 'active' AND category_id IS NOT NULL GROUP BY category_id
 ) n ON n.category_id = c.id ORDER BY c.path COLLATE "C"
 """
+_DEEPEST = """
+SELECT path FROM categories WHERE path = $1 OR starts_with(path, $1 || '/')
+ORDER BY length(path) - length(replace(path, '/', '')) DESC LIMIT 1
+"""
 _USED = """
 SELECT 1 WHERE EXISTS (SELECT FROM products WHERE category_id = $1)
     OR EXISTS (SELECT FROM categories WHERE parent_id = $1)
@@ -34,6 +38,13 @@ async def get_category(session: AsyncSession, category_id: UUID) -> Category:
     if category is None:
         raise CategoryNotFound
     return category
+
+
+async def get_height(session: AsyncSession, category: Category) -> int:
+    """Return how many levels grow on a category."""
+    rows = await fetch(session, _DEEPEST, category.path)
+    deepest: str = rows[0]["path"]
+    return deepest.count("/") - category.path.count("/")
 
 
 async def is_category_used(session: AsyncSession, category_id: UUID) -> bool:

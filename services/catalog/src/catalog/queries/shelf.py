@@ -86,6 +86,12 @@ async def list_products(
     session: AsyncSession, shelf: Shelf, after: Position | None, limit: int
 ) -> list[asyncpg.Record]:
     """Return up to `limit + 1` products as they stand, each with its sort `key`."""
+    sql, arguments = write_page(shelf, after, limit)
+    return await fetch(session, sql, *arguments)
+
+
+def write_page(shelf: Shelf, after: Position | None, limit: int) -> tuple[str, list[object]]:
+    """Return the statement for a page with its arguments: first which products, then all there is to show of them."""
     statement = _Statement()
     _narrow(statement, shelf)
     key, kind, falls = _KEYS[shelf.sort]
@@ -96,16 +102,17 @@ async def list_products(
     if after is not None:
         _begin(statement, key, kind, "<" if falls else ">", after)
     direction = "DESC" if falls else "ASC"
-    order = f"key {direction}, id {direction}" if key else f"id {direction}"
+    order = f"{{0}}.key {direction}, {{0}}.id {direction}" if key else f"{{0}}.id {direction}"
     join = _listed(statement, shelf)
     where = " AND ".join(statement.conditions) or "true"
+    inner = order.replace("{0}.key", "key").format("p")
     sql = f"""
         {COLUMNS}, f.key FROM (
             SELECT p.id, {key or "NULL"} AS key FROM products p {join} WHERE {where}
-            ORDER BY {order} LIMIT {limit + 1:d}
-        ) f JOIN products p USING (id) {JOINS} ORDER BY {order.replace("key", "f.key").replace("id ", "p.id ")}
+            ORDER BY {inner} LIMIT {limit + 1:d}
+        ) f JOIN products p USING (id) {JOINS} ORDER BY {order.format("f")}
     """  # noqa: S608 - nothing of the reader's is in it: values are arguments
-    return await fetch(session, sql, *statement.arguments)
+    return sql, statement.arguments
 
 
 def _narrow(statement: _Statement, shelf: Shelf) -> None:

@@ -46,7 +46,8 @@ CategoryPath = Annotated[Line, Field(min_length=1, max_length=410), AfterValidat
 CategoryName = Annotated[Line, Field(min_length=1, max_length=_LONGEST_NAME), AfterValidator(_no_branch)]
 Tag = Annotated[Line, Field(min_length=1, max_length=40)]
 Tags = Annotated[list[Tag], Field(max_length=30)]
-Image = Annotated[Line, Field(max_length=2000, pattern=r"^https?://[^\s/@?#\\]+(/[^\s\\#]*)?$")]
+_ADDRESS: Final = r"^https?://[^\s/@?#\\]+(/[^\s\\#]*)?$"
+Image = Annotated[Line, Field(max_length=2000, pattern=_ADDRESS, json_schema_extra={"pattern": _ADDRESS})]
 Images = Annotated[list[Image], Field(max_length=30)]
 Options = Annotated[
     dict[

@@ -1,0 +1,1 @@
+"""Products in files: read and imported, fetched and written."""
