@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox import chaos, later, webhooks
 from sandbox.chaos import Chaos
 from sandbox.control import Control
+from sandbox.imagekit import provider as imagekit
 from sandbox.later import Later
 from sandbox.mail import mailbox
 from sandbox.mail.mailbox import Mailbox
@@ -25,8 +26,16 @@ from sandbox.world import World
 
 __all__ = ["Sandbox", "SandboxSettings"]
 
-_SCHEMAS = (chaos.SCHEMA, later.SCHEMA, webhooks.SCHEMA, mailbox.SCHEMA, stripe.SCHEMA, razorpay.SCHEMA)
-_PROVIDERS = (stripe.StripeProvider, razorpay.RazorpayProvider)
+_SCHEMAS = (
+    chaos.SCHEMA,
+    later.SCHEMA,
+    webhooks.SCHEMA,
+    mailbox.SCHEMA,
+    stripe.SCHEMA,
+    razorpay.SCHEMA,
+    imagekit.SCHEMA,
+)
+_PROVIDERS = (stripe.StripeProvider, razorpay.RazorpayProvider, imagekit.ImageKitProvider)
 
 
 class Sandbox:
