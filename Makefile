@@ -11,6 +11,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 OWN_UV := .souk/uv
+# What makes clients wants other versions of what Souk stands on, so it has an environment of its own.
+GENERATOR := .souk/clients
+NODE := deploy/clients/node_modules/.package-lock.json
 SERVICES := auth catalog notifier orders payments
 LOCKED := $(SERVICES) sandbox cli
 PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml deploy/*/pyproject.toml)
@@ -20,7 +23,7 @@ MEMBERS := $(PROJECTS:/pyproject.toml=)
 READY := $(VENV)/.ready-$(shell pwd | cksum | cut -d' ' -f1)
 INPUTS := requirements/dev.txt pyproject.toml $(PROJECTS) $(wildcard $(addsuffix /src/*/__init__.py,$(MEMBERS)))
 
-.PHONY: help setup run reset demo test check cov fmt hurt bench migrate db-shell lock clean
+.PHONY: help setup run reset demo test check cov fmt fuzz newman clients hurt bench migrate db-shell lock clean
 
 help: ## Show what can be made
 	@awk -F ' *## *' '/^[a-z-]+:.*## /{split($$1, t, ":"); printf "  make %-10s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
@@ -53,6 +56,21 @@ fmt: $(READY) ## Format the code and mend what can be mended without thinking
 	@$(BIN)/ruff check --fix --show-fixes --exit-zero
 	@$(BIN)/ruff format
 
+fuzz: $(READY) ## Try every operation of the API with thousands of requests, valid and not: ARGS="--include-tag orders"
+	@$(BIN)/souk fuzz $(if $(ARGS),-- $(ARGS))
+
+newman: $(READY) $(NODE) ## Run the Postman collection against a system of its own
+	@$(BIN)/souk newman $(if $(ARGS),-- $(ARGS))
+
+clients: $(READY) $(NODE) $(GENERATOR)/.ready ## Make typed clients for Python and TypeScript in clients/, and check them
+	@rm -rf clients && mkdir -p clients/typescript
+	@$(GENERATOR)/bin/openapi-python-client generate --path docs/openapi.json --output-path clients/python \
+		--config deploy/clients/python.yml --fail-on-warning
+	@MYPYPATH=clients/python $(BIN)/mypy --config-file= --strict --cache-dir=.mypy_cache deploy/clients/purchase.py
+	@PYTHONPATH=clients/python:deploy/clients $(BIN)/python -c 'import purchase'
+	@cd deploy/clients && node_modules/.bin/openapi-typescript ../../docs/openapi.json --output ../../clients/typescript/souk.ts
+	@cd deploy/clients && node_modules/.bin/tsc --project .
+
 hurt: $(READY) ## Break a running system in every known way and count what is left: SECONDS=360 SEED=7 ONLY=F9,F32
 	@$(BIN)/souk hurt $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
@@ -72,12 +90,13 @@ lock: $(READY) ## Compile requirements/*.txt again; UPGRADE=1 takes the newest v
 		"$$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 			--no-emit-index-url $(if $(UPGRADE),--upgrade) $(OWN_PACKAGES) --output-file $$out "$$@" > /dev/null; }; \
 	lock dev --group dev $(PROJECTS); \
+	lock clients requirements/clients.in; \
 	lock build --constraint requirements/dev.txt requirements/build.in; \
 	for name in $(SERVICES); do lock $$name --constraint requirements/dev.txt services/$$name/pyproject.toml; done; \
 	for name in cli sandbox; do lock $$name --constraint requirements/dev.txt deploy/$$name/pyproject.toml; done
 
 clean: ## Delete the environment and all caches, but no data
-	@rm -rf $(VENV) $(OWN_UV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	@rm -rf $(VENV) $(OWN_UV) $(GENERATOR) deploy/clients/node_modules clients .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
 # ---- what the targets above stand on
 
@@ -117,6 +136,21 @@ $(READY): $(INPUTS)
 	"$$uv" pip sync --python $(BIN)/python --require-hashes requirements/dev.txt; \
 	"$$uv" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix --editable ,$(MEMBERS))
 	@rm -f $(VENV)/.ready-*
+	@touch $@
+
+NO_NODE := This needs Node.js 18 or newer with npm, and none was found on the PATH. Debian: apt-get install nodejs npm.
+
+$(NODE): deploy/clients/package-lock.json
+	@command -v node > /dev/null && command -v npm > /dev/null || { echo "$(NO_NODE)"; exit 1; }
+	@echo "Installing into deploy/clients/node_modules …"
+	@npm ci --prefix deploy/clients --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(GENERATOR)/.ready: requirements/clients.txt | $(READY)
+	@echo "Installing into $(GENERATOR) …"
+	@$(environment); \
+	rm -rf $(GENERATOR); "$$uv" venv --quiet --python $(BIN)/python $(GENERATOR); \
+	"$$uv" pip sync --quiet --python $(GENERATOR)/bin/python --require-hashes requirements/clients.txt
 	@touch $@
 
 $(OWN_UV)/bin/uv:

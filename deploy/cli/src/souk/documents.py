@@ -1,4 +1,4 @@
-"""The documents made from the code and checked for drift: OpenAPI, AsyncAPI, schemas of the events."""
+"""The documents made from the code and checked for drift: OpenAPI, AsyncAPI, the events, the Postman collection."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,34 +9,25 @@ from common.catalogue import asyncapi, schemas
 from common.contracts import PRODUCERS, facts
 from common.events import Event
 from common.promises import broken
-from common.testing import seal_settings
-from souk.home import ROOT, SERVICES
-from souk.services import BUILDERS
+from souk.events_page import events_page
+from souk.home import ROOT
+from souk.openapi import openapi
+from souk.postman import collection
 
 DOCS = ROOT / "docs"
-_TITLE = "Souk"
-_VERSION = "1"
-
-
-def openapi() -> dict[str, Any]:
-    """Return the merged OpenAPI document of all services."""
-    merged: dict[str, Any] = {
-        "openapi": "3.1.0",
-        "info": {"title": _TITLE, "version": _VERSION, "description": "One API over independent services."},
-        "paths": {},
-        "components": {"schemas": {}, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
-        "security": [{"bearer": []}],
-    }
-    for service in SERVICES:
-        _merge(merged, service, of_service(service))
-    return merged
 
 
 def documents() -> dict[Path, str]:
     """Return every document by its file."""
-    made: dict[Path, Mapping[str, Any]] = {DOCS / "openapi.json": openapi(), DOCS / "asyncapi.json": asyncapi()}
+    api = openapi()
+    made: dict[Path, Mapping[str, Any]] = {
+        DOCS / "openapi.json": api,
+        DOCS / "asyncapi.json": asyncapi(),
+        DOCS / "souk.postman_collection.json": collection(api),
+    }
     made |= {DOCS / "events" / f"{wire}.schema.json": schema for wire, schema in schemas().items()}
-    return {file: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for file, document in made.items()}
+    texts = {file: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for file, document in made.items()}
+    return texts | {DOCS / "events.md": events_page()}
 
 
 def every_fact() -> Iterator[type[Event]]:
@@ -69,33 +60,3 @@ def write() -> None:
         file.write_text(text)
     for file in drifted():
         file.unlink()
-
-
-def of_service(service: str) -> dict[str, Any]:
-    """Return one service's own OpenAPI document."""
-    environ = {
-        f"DATABASE_URL_{service.upper()}": "postgresql://nobody@127.0.0.1/none",
-        "WIRE": "inprocess",
-        "STRIPE_SECRET_KEY": "sk_test_document",
-        "STRIPE_WEBHOOK_SECRET": "whsec_document",
-        **seal_settings(service),
-    }
-    document: dict[str, Any] = BUILDERS[service](environ, None).app.openapi()
-    return document
-
-
-def _merge(merged: dict[str, Any], service: str, document: dict[str, Any]) -> None:
-    known = merged["components"]["schemas"]
-    renamed = {
-        name: f"{service.capitalize()}{name}"
-        for name, schema in document.get("components", {}).get("schemas", {}).items()
-        if known.get(name, schema) != schema
-    }
-    text = json.dumps(document)
-    for name, other in renamed.items():
-        text = text.replace(f'"#/components/schemas/{name}"', f'"#/components/schemas/{other}"')
-    document = json.loads(text)
-    merged["paths"] |= document["paths"]
-    known |= {
-        renamed.get(name, name): schema for name, schema in document.get("components", {}).get("schemas", {}).items()
-    }

@@ -12,6 +12,12 @@ _SANDBOX_KEY = "sk_test_souk_sandbox"
 _RAZORPAY_KEY = "rzp_test_souk_sandbox"
 _WEBHOOK_SECRETS = {"stripe": "STRIPE_WEBHOOK_SECRET", "razorpay": "RAZORPAY_WEBHOOK_SECRET"}
 
+# What belongs to a system of the user's; one that is started for a while has machines, addresses and keys of its own.
+_OF_A_SYSTEM = (
+    *("SOUK_ENV", "PORT", "INTERNAL_PORT", "PUBLIC_URL", "JWKS_URL", "WIRE", "AMQP_URL", "DATABASE_URL_", "SEAL_"),
+    *("STRIPE_", "RAZORPAY_", "PAYMENT_METHODS", "SMTP_"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -32,6 +38,11 @@ class Addresses:
     def sandbox(self) -> str:
         """Where the sandbox is."""
         return f"http://127.0.0.1:{self.sandbox_port}/sandbox"
+
+
+def of_no_system(given: Mapping[str, str]) -> dict[str, str]:
+    """Return what of the user's environment concerns any system, also one of another home that pays in the sandbox."""
+    return {name: value for name, value in given.items() if not name.startswith(_OF_A_SYSTEM)}
 
 
 def uses_sandbox(given: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from auth.domain import LONGEST_PASSWORD, Role, UserChanges, normal_password, weakness
+from auth.domain import LONGEST_PASSWORD, SHORTEST_PASSWORD, Role, UserChanges, normal_password, weakness
 from auth.models import User
 from common.http.fields import Email, Line, Strict, Text, TimeOut
 from common.http.paging import Page
@@ -15,6 +15,7 @@ from common.http.paging import Page
 _LONGEST_WRITTEN = 3 * LONGEST_PASSWORD
 
 Name = Annotated[Line, Field(min_length=1, max_length=200)]
+_LENGTH = Field(json_schema_extra={"minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD})
 RefreshTokenIn = Annotated[str, Field(min_length=1, max_length=512)]
 
 
@@ -23,7 +24,7 @@ class RegisterIn(Strict):
 
     name: Name
     email: Email
-    password: Annotated[Text, Field(max_length=_LONGEST_WRITTEN), AfterValidator(normal_password)]
+    password: Annotated[Text, Field(max_length=_LONGEST_WRITTEN), AfterValidator(normal_password), _LENGTH]
 
     @field_validator("password")
     @classmethod

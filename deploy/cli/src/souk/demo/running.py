@@ -15,7 +15,7 @@ from souk.demo.shopper import Shopper
 from souk.demo.stage import Witness, console, step
 from souk.demo.tills import DemoFailed
 from souk.doctor import doctor
-from souk.environment import Addresses, admin_of
+from souk.environment import Addresses, admin_of, of_no_system
 from souk.fleet import many_processes
 from souk.home import SERVICES, Home
 from souk.machines.ports import free_port
@@ -25,11 +25,6 @@ from souk.seed import CUSTOMER, seed
 
 # An unpaid order ends while the audience waits, and the poller looks after three seconds instead of thirty.
 _TEMPO = {"ORDER_EXPIRES_AFTER": "20s", "SOUK_PACE": "10"}
-# What belongs to a system of the user's: the demo has machines, addresses and keys of its own, and pays in the sandbox.
-_NOT_THE_DEMOS = (
-    *("SOUK_ENV", "PORT", "INTERNAL_PORT", "PUBLIC_URL", "JWKS_URL", "WIRE", "AMQP_URL", "DATABASE_URL_", "SEAL_"),
-    *("STRIPE_", "RAZORPAY_", "PAYMENT_METHODS", "SMTP_"),
-)
 
 
 async def demo_of_own(home: Home, given: Mapping[str, str], wire: str) -> int:
@@ -37,8 +32,7 @@ async def demo_of_own(home: Home, given: Mapping[str, str], wire: str) -> int:
     PostgresServer(home.postgres).erase()
     home.erase()
     home.open()
-    kept = {name: value for name, value in given.items() if not name.startswith(_NOT_THE_DEMOS)}
-    environ = {**_TEMPO, "LOG_LEVEL": "ERROR", "INTERNAL_PORT": str(free_port()), **kept}
+    environ = {**_TEMPO, "LOG_LEVEL": "ERROR", "INTERNAL_PORT": str(free_port()), **of_no_system(given)}
     port = free_port()
     console.print(f"[dim]what the services log: {home.logs}[/]", soft_wrap=True)
     if wire == "inprocess":

@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
 )
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 from common.money import CURRENCIES, MAX_AMOUNT, Money
 
@@ -109,13 +110,37 @@ def _string_map(value: dict[str, str]) -> dict[str, str]:
 
 
 Id = Annotated[UUID, BeforeValidator(_canonical_uuid), Field(strict=False)]
-Text = Annotated[str, AfterValidator(_clean)]
-Line = Annotated[str, AfterValidator(_clean), AfterValidator(_one_line)]
-Email = Annotated[str, AfterValidator(_email)]
+# What JSON Schema can say of the checks above, for OpenAPI.
+Text = Annotated[str, AfterValidator(_clean), Field(json_schema_extra={"pattern": r"^[^\x00-\x08\x0b-\x1f\x7f]*$"})]
+Line = Annotated[
+    str,
+    AfterValidator(_clean),
+    AfterValidator(_one_line),
+    Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f]*$"}),
+]
+Email = Annotated[str, AfterValidator(_email), Field(json_schema_extra={"format": "email", "maxLength": 254})]
 Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339), Field(strict=False), AfterValidator(_sensible)]
-Currency = Annotated[str, StringConstraints(min_length=3, max_length=3), AfterValidator(_currency)]
+Currency = TypeAliasType(
+    "Currency",
+    Annotated[
+        str,
+        StringConstraints(min_length=3, max_length=3),
+        AfterValidator(_currency),
+        Field(description="An ISO 4217 code.", json_schema_extra={"enum": sorted(CURRENCIES)}),
+    ],
+)
 Quantity = Annotated[int, Field(ge=1, le=10_000)]
-Metadata = Annotated[dict[str, str], AfterValidator(_string_map)]
+Metadata = Annotated[
+    dict[str, str],
+    AfterValidator(_string_map),
+    Field(
+        json_schema_extra={
+            "maxProperties": _MOST_KEYS,
+            "propertyNames": {"maxLength": _LONGEST_KEY},
+            "additionalProperties": {"type": "string", "maxLength": _LONGEST_VALUE},
+        }
+    ),
+]
 TimeOut = Annotated[
     datetime, PlainSerializer(lambda time: time.astimezone(UTC).isoformat().replace("+00:00", "Z"), return_type=str)
 ]

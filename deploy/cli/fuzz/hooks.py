@@ -1,0 +1,32 @@
+"""What Schemathesis is told beside the document."""
+
+from typing import Final
+
+import schemathesis
+from schemathesis import Case
+from schemathesis.checks import CheckContext
+from schemathesis.core.failures import Failure
+from schemathesis.core.transport import Response
+
+# Rules that JSON Schema has no words for, by the code of the refusal.
+_BEYOND: Final = frozenset(
+    "blank control_character currency_required metadata query_required quantity price stock time variants zero"
+    " category password_length password_blank password_too_common password_contains_email".split()
+)
+_SHAPE: Final = frozenset("body_missing malformed_json duplicate_key object_expected unknown_parameter".split())
+
+
+class RefusedForItsShape(Failure):
+    """A request that is as the document wants it was refused as if it were not."""
+
+
+@schemathesis.check
+def what_is_valid_is_accepted(_: CheckContext, response: Response, case: Case) -> None:
+    """Find documents that promise more than the service takes."""
+    if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code not in {400, 422}:
+        return
+    problem = response.json()
+    codes = {error["code"] for error in problem.get("errors", ())} | {problem["code"]} & _SHAPE
+    if codes - _BEYOND:
+        why = ", ".join(sorted(codes))
+        raise RefusedForItsShape(operation=case.operation.label, title="Refused for its shape", message=why)
