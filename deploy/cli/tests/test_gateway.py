@@ -10,10 +10,10 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from common.serve import listening
-from souk.openapi import of_service
 from souk.gateway import Dispatcher, Proxy, RouteTable
 from souk.home import SERVICES
 from souk.machines.ports import free_port
+from souk.openapi import of_service
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
