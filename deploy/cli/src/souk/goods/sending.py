@@ -49,25 +49,21 @@ class Importer:
             await asyncio.sleep((time.monotonic() - began) * (1 / self.manner.share - 1))
 
     async def _send(self, batch: list[Line]) -> None:
-        good = [line for line in batch if line.product is not None]
+        results = iter(await self._results([line for line in batch if line.product is not None]))
         for line in batch:
-            if line.product is None:
-                self._refuse(line, None, [{"pointer": "#", "code": "unreadable", "detail": line.wrong}])
-        if not good:
-            return
-        body = {"products": [line.product for line in good], "dry_run": self.manner.dry_run}
+            result = _unreadable(line) if line.product is None else next(results)
+            self.counts[result["state"]] += 1
+            if result["state"] == "refused":
+                self.refused(line.number, result["sku"], result["errors"])
+
+    async def _results(self, lines: list[Line]) -> list[Json]:
+        if not lines:
+            return []
+        body: Json = {"products": [line.product for line in lines], "dry_run": self.manner.dry_run}
         if self.manner.seller_id:
             body["seller_id"] = self.manner.seller_id
-        results = (await self._post(body))["results"]
-        for line, result in zip(good, results, strict=True):
-            if result["state"] == "refused":
-                self._refuse(line, result["sku"], result["errors"])
-            else:
-                self.counts[result["state"]] += 1
-
-    def _refuse(self, line: Line, sku: object, errors: list[Json]) -> None:
-        self.counts["refused"] += 1
-        self.refused(line.number, sku, errors)
+        results: list[Json] = (await self._post(body))["results"]
+        return results
 
     async def _post(self, body: Json) -> Json:
         """Send a batch until it is answered: to send it again changes nothing."""
@@ -89,6 +85,10 @@ class Importer:
                 raise
 
         return await attempt()
+
+
+def _unreadable(line: Line) -> Json:
+    return {"state": "refused", "sku": None, "errors": [{"pointer": "#", "code": "unreadable", "detail": line.wrong}]}
 
 
 def _passes(error: BaseException) -> bool:
