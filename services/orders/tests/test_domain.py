@@ -1,6 +1,7 @@
 """What is true of orders without any machine."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.money import Money
-from orders.domain import MOVES, PAYABLE, Status, may_move, number, total
+from orders.domain import MOVES, PAYABLE, Status, apportion, may_move, number, total
 
 
 def test_every_state_has_its_moves_and_ended_orders_stay_ended() -> None:
@@ -37,3 +38,21 @@ def test_a_number_tells_the_day_and_is_short() -> None:
     moment = datetime(2026, 11, 21, tzinfo=UTC)
     assert number(UUID(int=0), moment) == "261121-00000000"
     assert number(UUID(int=(1 << 40) - 1), moment) == "261121-ZZZZZZZZ"
+
+
+WEIGHTS = st.lists(st.integers(0, 10**12), min_size=1, max_size=20).filter(any)
+
+
+@given(WEIGHTS, st.integers(0, 10**12))
+def test_what_falls_to_each_adds_up_and_is_in_proportion(weights: list[int], amount: int) -> None:
+    shares = apportion(amount, weights)
+    assert sum(shares) == amount
+    assert all(share >= amount * weight // sum(weights) for share, weight in zip(shares, weights, strict=True))
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=6).filter(any))
+def test_of_more_nobody_gets_less_and_of_all_each_gets_his_own(weights: list[int]) -> None:
+    shares = [apportion(amount, weights) for amount in range(sum(weights) + 10)]
+    assert shares[sum(weights)] == weights
+    for less, more in pairwise(shares):
+        assert all(before <= after for before, after in zip(less, more, strict=True))

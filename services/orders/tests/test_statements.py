@@ -62,6 +62,30 @@ async def test_paying_again_cancelling_and_refunding_take_six_statements_and_one
         assert written(seen) <= 6, (what, seen)
 
 
+@pytest.mark.parametrize("lines", [1, 20])
+async def test_the_fact_of_a_payment_takes_nine_statements_and_one_commit(shop: Shop, lines: int) -> None:
+    products = [(await shop.product(), 1) for _ in range(lines)]
+    orders = [await shop.awaiting(*products) for _ in range(2)]
+    await shop.one.hear(shop.captured(orders[0]))
+    with statements(shop) as seen:
+        await shop.one.hear(shop.captured(orders[1]))
+    assert await shop.status(orders[1]) == ("paid", "succeeded")
+    assert written(seen) <= 9, seen
+
+
+@pytest.mark.parametrize("group_by", ["day", "product", None])
+async def test_adding_up_sales_takes_one_statement(shop: Shop, group_by: str | None) -> None:
+    seller = uuid4()
+    for _ in range(3):
+        await shop.paid(*[(await shop.product(seller_id=seller), 1) for _ in range(3)])
+    await shop.one.client.get("/sales", headers=bearer(seller, "seller"))
+    asked = {"group_by": group_by} if group_by else {}
+    with statements(shop) as seen:
+        answer = await shop.one.client.get("/sales", params=asked, headers=bearer(seller, "seller"))
+    assert sum(row["orders"] for row in answer.json()["items"]) == (3 if group_by == "day" else 9)
+    assert len(seen) == 1, seen
+
+
 async def test_reading_takes_two_statements_however_many_attempts_there_were(shop: Shop) -> None:
     orders = [await shop.awaiting() for _ in range(3)]
     for order in orders:

@@ -18,7 +18,8 @@ _STATEMENTS = (
     INSERT INTO sale_entries
     SELECT gen_random_uuid(), coalesce(l.seller_id, p.seller_id), l.product_id, l.variant_id, o.id, l.id, 'sold',
         l.quantity, l.quantity * l.unit_price, o.currency,
-        (SELECT min(t.at) FROM order_transitions t WHERE t.order_id = o.id AND t.went_to = 'paid')
+        coalesce((SELECT min(t.at) FROM order_transitions t WHERE t.order_id = o.id AND t.went_to = 'paid'),
+            o.created_at)
     FROM orders o JOIN order_lines l ON l.order_id = o.id LEFT JOIN products p ON p.id = l.product_id
     WHERE o.status IN ('paid', 'fulfilled', 'refunded')
     """,
@@ -28,7 +29,7 @@ _STATEMENTS = (
     SELECT gen_random_uuid(), coalesce(l.seller_id, p.seller_id), l.product_id, l.variant_id, o.id, l.id, 'refunded',
         CASE o.status WHEN 'refunded' THEN l.quantity ELSE 0 END,
         div(o.back::numeric * l.reached, o.total) - div(o.back::numeric * l.before, o.total), o.currency,
-        (SELECT max(t.at) FROM order_transitions t WHERE t.order_id = o.id)
+        coalesce((SELECT max(t.at) FROM order_transitions t WHERE t.order_id = o.id), o.created_at)
     FROM (
         SELECT o.*, (
             SELECT coalesce(sum((r.value ->> 'amount')::bigint), 0) FROM jsonb_each(o.refunds) r
@@ -38,7 +39,7 @@ _STATEMENTS = (
         SELECT l.*, sum(l.quantity::numeric * l.unit_price) OVER lines AS reached,
             sum(l.quantity::numeric * l.unit_price) OVER lines - l.quantity::numeric * l.unit_price AS before
         FROM order_lines l WINDOW lines AS (PARTITION BY l.order_id ORDER BY l.position)
-    ) l ON l.order_id = o.id LEFT JOIN products p ON p.id = l.product_id WHERE o.back > 0
+    ) l ON l.order_id = o.id LEFT JOIN products p ON p.id = l.product_id WHERE o.back > 0 OR o.status = 'refunded'
     """,
     "CREATE INDEX ix_sale_entries_seller_id_at ON sale_entries (seller_id, at)",
     "CREATE INDEX ix_sale_entries_at ON sale_entries (at)",

@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 import httpx2
 
-from souk.doctor import accounts, delivery, events, history, leases, mail, money, orders, provider, stock
+from souk.doctor import accounts, delivery, events, history, leases, mail, money, orders, provider, sales, stock
 from souk.doctor.books import Book, open_book
 from souk.doctor.checks import Check, Visit
 from souk.doctor.report import Finding, Report
@@ -23,6 +23,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *provider.CHECKS,
     *stock.CHECKS,
     *delivery.CHECKS,
+    *sales.CHECKS,
     *history.CHECKS,
     *events.CHECKS,
     *mail.CHECKS,
