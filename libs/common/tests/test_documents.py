@@ -75,6 +75,12 @@ def test_headers_that_are_read_are_parameters(document):
     assert headers("/api/v1/things", "get") == ["If-None-Match"]
 
 
+def test_what_may_be_absent_is_not_null_where_it_is_given(document):
+    parameters = document["paths"]["/api/v1/things"]["get"]["parameters"]
+    (cursor,) = [parameter["schema"] for parameter in parameters if parameter["name"] == "cursor"]
+    assert (cursor["type"], "anyOf" in cursor) == ("string", False)
+
+
 def test_telling_twice_tells_the_same():
     app = create_app("things", [routes], Metrics("things"), state={})
     assert app.openapi() == app.openapi()

@@ -116,7 +116,7 @@ _Key = Annotated[
     Header(
         alias="Idempotency-Key",
         description="One per intent, and the same when you try again: it is done once.",
-        json_schema_extra={"anyOf": [{"type": "string", "pattern": f"^{_KEY.pattern}$"}, {"type": "null"}]},
+        json_schema_extra={"anyOf": [{"type": "string", "pattern": f"^{_KEY.pattern}$"}]},
     ),
 ]
 
