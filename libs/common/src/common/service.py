@@ -1,7 +1,7 @@
 """The composition root every service shares: doors on one side, database and wire on the other."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -139,7 +139,10 @@ def _ended_badly(task: asyncio.Task[None]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """A service's three doors, what its routes find on `app.state`, its own metrics, and what is closed with it."""
+    """A service's three doors, what its routes find on `app.state`, its own metrics, and what is closed with it.
+
+    `body_limits` are the paths, as patterns, that take larger bodies than others, and how many bytes.
+    """
 
     routers: Sequence[APIRouter] = ()
     events: EventRouter | None = None
@@ -147,6 +150,7 @@ class Doors:
     state: dict[str, object] = field(default_factory=dict)
     key_source: KeySource | None = None
     meters: Sequence[Collector] = ()
+    body_limits: Mapping[str, int] = field(default_factory=dict)
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
 
 
@@ -177,7 +181,7 @@ def build_service(settings: ServiceSettings, database: Database, doors: Doors, w
         wire=wire or RabbitWire(settings.amqp_url or ""),
         events=doors.events or EventRouter(name),
         metrics=metrics,
-        app=create_app(f"Souk {name}", doors.routers, metrics, state=state),
+        app=create_app(f"Souk {name}", doors.routers, metrics, state=state, body_limits=doors.body_limits),
         keyring=keyring,
         key_source=doors.key_source,
         loops=doors.loops,

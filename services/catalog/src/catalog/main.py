@@ -6,8 +6,9 @@ from pathlib import Path
 
 from catalog.handlers import events
 from catalog.loops import catalog_loops
-from catalog.routes import ROUTERS
+from catalog.routes import FORM, ROUTERS, UPLOADS
 from catalog.settings import CatalogSettings
+from catalog.stores.configured import configured
 from common.broker import Wire
 from common.serve import main
 from common.service import Doors, Service, build_service, open_service_database
@@ -22,7 +23,15 @@ def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     """Return catalog, not yet running."""
     settings = load(CatalogSettings, environ)
     database = open_service_database(settings)
-    doors = Doors(routers=ROUTERS, events=events, loops=catalog_loops(database, settings))
+    stores = configured(settings)
+    doors = Doors(
+        routers=ROUTERS,
+        events=events,
+        loops=catalog_loops(database, settings, stores),
+        state={"stores": stores},
+        body_limits={UPLOADS: settings.max_upload + FORM},
+        closing=[stores.disconnect],
+    )
     return build_service(settings, database, doors, wire)
 
 

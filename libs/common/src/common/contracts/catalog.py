@@ -119,3 +119,15 @@ class DeliveryDownloaded(Event, wire="delivery.downloaded", subject="line_id", p
     seller_id: UUID
     grant_id: UUID
     file_id: UUID
+
+
+class AssetRegistered(Event, wire="asset.registered", subject="asset_id", heard=False):
+    """A seller's file was found to be what was announced: it may be sold. Sizes are bytes and pixels."""
+
+    asset_id: UUID
+    owner_id: UUID
+    name: str
+    content_type: str
+    size: int
+    width: int | None = None
+    height: int | None = None

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,8 +27,18 @@ _DIGITS = 30  # int() itself refuses thousands of them
 _GONE = 499  # what is counted for a client that hung up before it could be answered
 
 
-def create_app(title: str, routers: Sequence[APIRouter], metrics: Metrics, *, state: dict[str, object]) -> FastAPI:
-    """Return the application; `state` is what its dependencies find on `app.state`."""
+def create_app(
+    title: str,
+    routers: Sequence[APIRouter],
+    metrics: Metrics,
+    *,
+    state: dict[str, object],
+    body_limits: Mapping[str, int] | None = None,
+) -> FastAPI:
+    """Return the application; `state` is what its dependencies find on `app.state`.
+
+    Paths that match a pattern of `body_limits` take so many bytes, all others 256 KB.
+    """
     app = FastAPI(
         title=title,
         redirect_slashes=False,
@@ -46,7 +56,7 @@ def create_app(title: str, routers: Sequence[APIRouter], metrics: Metrics, *, st
     app.openapi = partial(document, app)  # type: ignore[method-assign]
     problems.install(app)
     app.add_exception_handler(Replayed, _replayed)
-    app.add_middleware(_Door, metrics=metrics)
+    app.add_middleware(_Door, metrics=metrics, limits=body_limits or {})
     return app
 
 
@@ -58,14 +68,15 @@ async def _replayed(_: Request, error: Exception) -> Response:
 class _Door:
     """The outermost layer: request id and trace, the body limit, security headers, one observation per request."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, limits: Mapping[str, int]) -> None:
         self._app, self._metrics = app, metrics
+        self._limits = [(re.compile(pattern), limit) for pattern, limit in limits.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self._answer if scope["type"] == "http" else self._app)(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        trace, started, status = _trace(scope), time.perf_counter(), 0
+        trace, limit, started, status = _trace(scope), self._limit(scope), time.perf_counter(), 0
 
         async def answer_with_headers(message: Message) -> None:
             nonlocal status
@@ -79,8 +90,8 @@ class _Door:
 
         with tracing(trace):
             try:
-                app = answer(PayloadTooLarge()) if _announced(scope) > BODY_LIMIT else self._app
-                await app(scope, _limited(receive), answer_with_headers)
+                app = answer(PayloadTooLarge()) if _announced(scope) > limit else self._app
+                await app(scope, _limited(receive, limit), answer_with_headers)
             except ClientDisconnect:
                 status = status or _GONE
             except Exception as error:
@@ -90,6 +101,9 @@ class _Door:
                 await answer(InternalError())(scope, receive, answer_with_headers)
             finally:
                 self._observe(scope, status, time.perf_counter() - started)
+
+    def _limit(self, scope: Scope) -> int:
+        return next((size for path, size in self._limits if path.fullmatch(scope["path"])), BODY_LIMIT)
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
         route: Any = scope.get("route")
@@ -113,14 +127,14 @@ def _announced(scope: Scope) -> int:
     return int(length[:_DIGITS]) if length.isascii() and length.isdigit() else 0
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, limit: int) -> Receive:
     seen = 0
 
     async def counted() -> Message:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > BODY_LIMIT:
+        if seen > limit:
             raise PayloadTooLarge
         return message
 

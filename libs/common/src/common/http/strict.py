@@ -113,13 +113,14 @@ class StrictRoute(APIRoute):
         inner = super().get_route_handler()
         known = set(_query_names(self.dependant))
         takes_body = self.body_field is not None
+        needs_body = self.body_field is not None and self.body_field.field_info.is_required()
 
         async def handler(request: Request) -> Response:
             if unknown := request.query_params.keys() - known:
                 raise UnknownParameter(parameters=sorted(unknown)[:10])
             if len(request.query_params.multi_items()) != len(request.query_params):
                 raise UnknownParameter(reason="a parameter is given twice")
-            if not takes_body:
+            if not takes_body or not (needs_body or await request.body()):
                 return await remember(request, await inner(request))
             strict = _StrictRequest(request.scope, request.receive)
             await strict.load()

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.actions.categories import find_or_make
 from catalog.actions.counting import open_stock
+from catalog.actions.furnishing import furnish, furnished
 from catalog.actions.naming import claim_names
 from catalog.actions.telling import tell
 from catalog.actions.variants import check_variants, follow_wishes
@@ -39,6 +40,7 @@ async def create_products(
     """
     for product, *_ in given:
         check_variants(product.variants)
+    await furnish(session, (product for product, *_ in given))
     await claim_names(session, [product for product, *_ in given])
     places = {path: await find_or_make(session, path) for path in {path for *_, path in given}}
     for product, _, path in given:
@@ -63,7 +65,7 @@ async def edit_product(
     changes = edit.changes
     if edit.category is not None:
         changes |= {"category_id": await find_or_make(session, edit.category)}
-    different = product.edit(changes)
+    different = product.edit(await furnished(session, product, changes))
     if product.max_quantity is not None and product.min_quantity > product.max_quantity:
         raise QuantitiesCross
     if different & {"slug", "sku"}:

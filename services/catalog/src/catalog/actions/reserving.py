@@ -99,7 +99,7 @@ async def sell_stock(session: AsyncSession, order: OrderPaid) -> None:
         await _take_away(session, order.order_id, counted, held=not late)
     for reservation in reservations:
         reservation.follow(holding)
-    deliver_lines(session, order, holding, {r.variant_id: r.kind for r in reservations})
+    await deliver_lines(session, order, holding, {r.variant_id: r.kind for r in reservations})
     return None
 
 

@@ -2,14 +2,14 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog.models import GrantTransition, HoldingTransition, ProductTransition
+from catalog.models import AssetTransition, GrantTransition, HoldingTransition, ProductTransition
 from common.events import Event, Lane
 from common.outbox import emit
 
 
 def tell(
     session: AsyncSession,
-    change: GrantTransition | HoldingTransition | ProductTransition,
+    change: AssetTransition | GrantTransition | HoldingTransition | ProductTransition,
     fact: Event | None = None,
     lane: Lane = "live",
 ) -> None:

@@ -1,4 +1,4 @@
-"""The statuses of products, holdings and grants, and the moves between them."""
+"""The statuses of products, holdings, grants and assets, and the moves between them."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -32,6 +32,22 @@ class ProductStatus(StrEnum):
     ARCHIVED = "archived"
 
 
+class AssetStatus(StrEnum):
+    """What has become of a file from the token for its upload on.
+
+    Nobody registered an orphan; for an unused token no file came. Of what is swept or deleted the file goes, too.
+    """
+
+    ISSUED = "issued"
+    CHECKING = "checking"
+    READY = "ready"
+    REFUSED = "refused"
+    ORPHANED = "orphaned"
+    SWEPT = "swept"
+    UNUSED = "unused"
+    DELETED = "deleted"
+
+
 Status = TypeVar("Status", bound=StrEnum)
 
 HOLDING_MOVES: Final[Mapping[HoldingStatus, frozenset[HoldingStatus]]] = {
@@ -50,7 +66,20 @@ PRODUCT_MOVES: Final[Mapping[ProductStatus, frozenset[ProductStatus]]] = {
     ProductStatus.ACTIVE: frozenset({ProductStatus.DRAFT, ProductStatus.ARCHIVED}),
     ProductStatus.ARCHIVED: frozenset(),
 }
-MOVES: Final = {"holding": HOLDING_MOVES, "grant": GRANT_MOVES, "product": PRODUCT_MOVES}
+# A check that finds no file leaves the token as it was: the upload may be on its way.
+ASSET_MOVES: Final[Mapping[AssetStatus, frozenset[AssetStatus]]] = {
+    AssetStatus.ISSUED: frozenset(
+        {AssetStatus.CHECKING, AssetStatus.ORPHANED, AssetStatus.UNUSED, AssetStatus.DELETED}
+    ),
+    AssetStatus.CHECKING: frozenset({AssetStatus.READY, AssetStatus.REFUSED, AssetStatus.ISSUED, AssetStatus.DELETED}),
+    AssetStatus.READY: frozenset({AssetStatus.DELETED}),
+    AssetStatus.REFUSED: frozenset({AssetStatus.DELETED}),
+    AssetStatus.ORPHANED: frozenset({AssetStatus.CHECKING, AssetStatus.SWEPT, AssetStatus.DELETED}),
+    AssetStatus.SWEPT: frozenset({AssetStatus.DELETED}),
+    AssetStatus.UNUSED: frozenset({AssetStatus.DELETED}),
+    AssetStatus.DELETED: frozenset(),
+}
+MOVES: Final = {"asset": ASSET_MOVES, "holding": HOLDING_MOVES, "grant": GRANT_MOVES, "product": PRODUCT_MOVES}
 
 
 def check_move(moves: Mapping[Status, frozenset[Status]], before: Status, after: Status) -> None:

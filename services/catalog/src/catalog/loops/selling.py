@@ -13,8 +13,8 @@ from common.loops import Loop
 log = structlog.get_logger(__name__)
 
 
-def catalog_loops(database: Database, settings: CatalogSettings) -> list[Loop]:
-    """Return catalog's loops."""
+def selling_loops(database: Database, settings: CatalogSettings) -> list[Loop]:
+    """Return the loops over products and stock."""
     return [
         Loop("turning prices", partial(turn_due_prices, database), every=settings.paced(settings.price_turns)),
         Loop(

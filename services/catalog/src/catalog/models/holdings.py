@@ -8,6 +8,7 @@ from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Index, Un
 from sqlalchemy.orm import Mapped, mapped_column
 
 from catalog.domain import GRANT_MOVES, HOLDING_MOVES, GrantStatus, HoldingStatus, check_move
+from catalog.errors import DownloadExpired, DownloadRevoked, DownloadsUsedUp
 from catalog.models.tables import Base, Transition
 from common.db import now
 from common.events import new_id
@@ -113,14 +114,19 @@ class Reservation(Base, kw_only=True):
 
 
 class Grant(Base, kw_only=True):
-    """A buyer's right to download a digital line."""
+    """A buyer's right to download a digital line: these files, so often (None: any number), until then (None: ever).
+
+    What it grants is as the product was when it was sold.
+    """
 
     __tablename__ = "grants"
     __table_args__ = (
         UniqueConstraint("line_id"),
         CheckConstraint("status IN ('granted', 'revoked')", name="status"),
+        CheckConstraint("downloads_left >= 0", name="downloads_left"),
         Index("ix_grants_user_id", "user_id", "id"),
         Index("ix_grants_order_id", "order_id"),
+        Index("ix_grants_files", "files", postgresql_using="gin", postgresql_where=text("files <> '{}'")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
@@ -129,6 +135,11 @@ class Grant(Base, kw_only=True):
     product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
     user_id: Mapped[UUID]
     name: Mapped[str]
+    files: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default_factory=list)
+    downloads_used: Mapped[int] = mapped_column(default=0)
+    downloads_left: Mapped[int | None] = mapped_column(default=None)
+    expires_at: Mapped[datetime | None] = mapped_column(default=None)
+    licence: Mapped[str | None] = mapped_column(default=None)
     status: Mapped[str] = mapped_column(default=GrantStatus.GRANTED)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default_factory=now)
@@ -138,6 +149,18 @@ class Grant(Base, kw_only=True):
     def revoked(self) -> bool:
         """Whether it was taken back."""
         return self.status == GrantStatus.REVOKED
+
+    def use(self) -> None:
+        """Count one download. Raises DownloadRevoked, DownloadExpired and DownloadsUsedUp."""
+        if self.revoked:
+            raise DownloadRevoked
+        if self.expires_at is not None and self.expires_at <= now():
+            raise DownloadExpired(expired_at=self.expires_at)
+        if self.downloads_left == 0:
+            raise DownloadsUsedUp(used=self.downloads_used)
+        self.downloads_used += 1
+        if self.downloads_left is not None:
+            self.downloads_left -= 1
 
     def born(self) -> GrantTransition:
         """Return the record that it was given."""

@@ -90,6 +90,7 @@ class Product(Base, kw_only=True):
         Index("ix_products_seller_id", "seller_id", "id"),
         Index("ix_products_tags", "tags", postgresql_using="gin"),
         Index("ix_products_search", "search", postgresql_using="gin"),
+        Index("ix_products_files", "files", postgresql_using="gin", postgresql_where=text("files <> '{}'")),
         Index("ix_products_prices_turn_at", "prices_turn_at", postgresql_where=text("prices_turn_at IS NOT NULL")),
     )
 

@@ -1,5 +1,6 @@
 """Single products: as they are shown, and as they are changed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -11,17 +12,19 @@ from sqlalchemy.orm import selectinload
 
 from catalog.errors import ProductNotFound
 from catalog.models import Product, Variant
+from catalog.queries.assets import FILES
 from common.db import fetch
 
+_FILES: Final = FILES.format(ids="p.files")
 COLUMNS: Final = """
 SELECT p.id, p.seller_id, p.kind, p.status, p.name, p.slug, p.sku, p.description,
     p.amount, p.regular_amount, p.currency, o.prices, s.on_hand - s.reserved AS stock, v.variants, c.path AS category,
-    p.tags, p.images, p.thumbnail, p.licence,
+    p.tags, p.images, p.thumbnail, g.files, p.licence,
     p.min_quantity, p.max_quantity, p.low_stock, p.download_limit, p.download_days, p.metadata, p.version,
     p.created_at, p.updated_at
 """
 # A product that is sold in several variants has no variant and no stock under its own id that count.
-JOINS: Final = """
+JOINS: Final = f"""
 LEFT JOIN categories c ON c.id = p.category_id
 LEFT JOIN variants o ON o.id = p.id AND NOT p.several
 LEFT JOIN stock s ON s.variant_id = o.id
@@ -32,7 +35,8 @@ LEFT JOIN LATERAL (
     ) ORDER BY w.position) AS variants
     FROM variants w LEFT JOIN stock t ON t.variant_id = w.id WHERE p.several AND w.product_id = p.id AND w.active
 ) v ON true
-"""
+LEFT JOIN LATERAL ({_FILES}) g ON true
+"""  # noqa: S608 - our own text
 _BY_ID = f"{COLUMNS} FROM products p {JOINS} WHERE p.id = $1"
 _BY_SLUG = f"{COLUMNS} FROM products p {JOINS} WHERE p.slug = $1"
 _WHOLE = (selectinload(Product.variants).selectinload(Variant.current), selectinload(Product.listed))
@@ -66,6 +70,13 @@ async def get_product_to_change(session: AsyncSession, product_id: UUID, seller_
     if product is None or seller_id not in {None, product.seller_id}:
         raise ProductNotFound
     return product
+
+
+async def find_by_sku(session: AsyncSession, seller_id: UUID, skus: Sequence[str]) -> dict[str, Product]:
+    """Return a seller's products of these skus with their variants, locked in the order of their ids."""
+    query = select(Product).where(Product.seller_id == seller_id, Product.sku.in_(skus)).order_by(Product.id)
+    rows = await session.scalars(query.options(*_WHOLE).with_for_update(key_share=True, of=Product))
+    return {product.sku: product for product in rows if product.sku is not None}
 
 
 async def find_turning_product(session: AsyncSession, moment: datetime) -> Product | None:

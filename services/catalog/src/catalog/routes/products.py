@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from catalog import queries
 from catalog.actions import products as actions
 from catalog.actions.products import Editor
-from catalog.actions.variants import check_wishes
 from catalog.routes.doors import NOT_MODIFIED, Seller, Visitor, owner, refusals
 from catalog.schemas import NewProduct, ProductChanges, ProductOut, ProductPage, shown
 from common.auth import Principal
@@ -58,9 +57,8 @@ async def create_product(session: Tx, user: Seller, body: NewProduct, key: Annot
     """The signed-in seller sells it from now on, or keeps it as a draft."""
     await key.claim(session)
     wishes = body.wishes()
-    check_wishes(wishes)
     product, stock = body.product(user.id, wishes)
-    await actions.create_product(session, product, stock, body.category)
+    await actions.create_products(session, [(product, stock, body.category)])
     return await _show(session, product.id, 201)
 
 

@@ -1,16 +1,23 @@
 """Downloads as JSON."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel
 
-from catalog.models import Grant
-from common.http.fields import TimeOut
+from catalog.domain import GrantStatus
+from catalog.models import Asset, Grant
+from catalog.schemas.assets import FileOut
+from common.http import Page
+from common.http.fields import Id, Strict, TimeOut
 
 
 class DownloadOut(BaseModel):
-    """A right to download what was bought."""
+    """A right to download what was bought, as it was when it was sold.
+
+    `downloads_left` null means any number, `expires_at` null ever.
+    """
 
     id: UUID
     order_id: UUID
@@ -19,16 +26,48 @@ class DownloadOut(BaseModel):
     name: str
     created_at: TimeOut
     revoked: bool
+    files: list[FileOut]
+    downloads_used: int
+    downloads_left: int | None
+    expires_at: TimeOut | None
+    licence: str | None
 
     @classmethod
-    def of(cls, grant: Grant) -> Self:
-        """Return it as JSON."""
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Return a row of the downloads query as JSON."""
+        given = dict(row) | {"revoked": row["status"] == GrantStatus.REVOKED, "files": row["files"] or []}
+        return cls.model_validate(given)
+
+
+class DownloadsPage(Page):
+    """The downloads list's parameters."""
+
+    order_id: Id | None = None
+
+
+class DownloadWish(Strict):
+    """Which file of a download; it may be left out where there is only one."""
+
+    file_id: Id | None = None
+
+
+class DownloadLink(BaseModel):
+    """Where a file can be fetched until then, and how often after this."""
+
+    url: str
+    name: str
+    content_type: str
+    size: int
+    expires_at: TimeOut
+    downloads_left: int | None
+
+    @classmethod
+    def of(cls, grant: Grant, asset: Asset, given: Mapping[str, Any]) -> Self:
+        """Return it as JSON; `given` is the address and when it ends."""
         return cls(
-            id=grant.id,
-            order_id=grant.order_id,
-            line_id=grant.line_id,
-            product_id=grant.product_id,
-            name=grant.name,
-            created_at=grant.created_at,
-            revoked=grant.revoked,
+            name=asset.name,
+            content_type=asset.content_type,
+            size=asset.size,
+            downloads_left=grant.downloads_left,
+            **given,
         )

@@ -1,11 +1,12 @@
 """The fields that products, categories and stock share."""
 
 from typing import Annotated, Final, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from common.http.fields import Currency, Line, MoneyOut, Strict, Text, Time, TimeOut
+from common.http.fields import Currency, Id, Line, MoneyOut, Strict, Text, Time, TimeOut
 from common.money import MAX_AMOUNT, Money
 
 _DEEPEST: Final = 5
@@ -23,6 +24,12 @@ def _no_branch(name: str) -> str:
     if "/" in name:
         raise PydanticCustomError("category", "a name has no /; its place in the tree is its parent")
     return name
+
+
+def _different(ids: list[UUID]) -> list[UUID]:
+    if len(set(ids)) < len(ids):
+        raise PydanticCustomError("repeated", "name each of them once")
+    return ids
 
 
 def _flag(value: object) -> object:
@@ -46,9 +53,11 @@ CategoryPath = Annotated[Line, Field(min_length=1, max_length=410), AfterValidat
 CategoryName = Annotated[Line, Field(min_length=1, max_length=_LONGEST_NAME), AfterValidator(_no_branch)]
 Tag = Annotated[Line, Field(min_length=1, max_length=40)]
 Tags = Annotated[list[Tag], Field(max_length=30)]
-_ADDRESS: Final = r"^https?://[^\s/@?#\\]+(/[^\s\\#]*)?$"
-Image = Annotated[Line, Field(max_length=2000, pattern=_ADDRESS, json_schema_extra={"pattern": _ADDRESS})]
+# An address, or the id of an asset whose picture is shown.
+_SHOWN: Final = r"^(https?://[^\s/@?#\\]+(/[^\s\\#]*)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$"
+Image = Annotated[Line, Field(max_length=2000, pattern=_SHOWN, json_schema_extra={"pattern": _SHOWN})]
 Images = Annotated[list[Image], Field(max_length=30)]
+Files = Annotated[list[Id], Field(max_length=20), AfterValidator(_different)]
 Options = Annotated[
     dict[
         Annotated[Line, Field(min_length=1, max_length=40)],

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from catalog.domain import ProductStatus, terms
 from catalog.queries import Shelf, Sort
+from catalog.schemas.assets import FileOut
 from catalog.schemas.fields import CategoryPath, Flag, PriceOut, Tag
 from common.http import Page
 from common.http.fields import Currency, Id, Line, MoneyOut, TimeOut
@@ -32,7 +33,7 @@ class ProductOut(BaseModel):
     """A product as it stands. `stock` is what is free now of all variants, null where one is unlimited.
 
     `price` is what it costs now, `regular_price` what it would without a plan, both of the cheapest variant; `prices`
-    are those beside the ordinary one.
+    are those beside the ordinary one. `files` are what a buyer gets.
     """
 
     id: UUID
@@ -53,6 +54,7 @@ class ProductOut(BaseModel):
     tags: list[str]
     images: list[str]
     thumbnail: str | None
+    files: list[FileOut]
     licence: str | None
     min_quantity: int
     max_quantity: int | None
@@ -77,6 +79,7 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
         "regular_price": {"amount": given.pop("regular_amount"), "currency": currency},
         "prices": (given["prices"] or [])[1:],
         "variants": variants,
+        "files": given["files"] or [],
     }
     if variants:
         given["stock"] = _free([variant["stock"] for variant in variants])

@@ -13,6 +13,7 @@ from catalog.schemas.fields import (
     CategoryPath,
     Description,
     Few,
+    Files,
     Images,
     Kind,
     Licence,
@@ -30,7 +31,7 @@ from common.http.fields import Id, Metadata, MoneyIn, Strict
 
 Prices = Annotated[list[PriceIn], Field(max_length=50)]
 _PLAIN: Final = frozenset(
-    "name description slug sku tags images licence min_quantity max_quantity low_stock download_limit"
+    "name description slug sku tags images files licence min_quantity max_quantity low_stock download_limit"
     " download_days".split()
 )
 
@@ -83,6 +84,7 @@ class NewProduct(Strict):
     category: CategoryPath | None = None
     tags: Tags = Field(default_factory=list)
     images: Images = Field(default_factory=list)
+    files: Files = Field(default_factory=list)
     licence: Licence | None = None
     min_quantity: Few = 1
     max_quantity: Few | None = None
@@ -147,6 +149,7 @@ class ProductChanges(Strict):
     category: CategoryPath | None = None
     tags: Tags = Field(default_factory=list)
     images: Images = Field(default_factory=list)
+    files: Files = Field(default_factory=list)
     licence: Licence | None = None
     min_quantity: Few = 1
     max_quantity: Few | None = None
