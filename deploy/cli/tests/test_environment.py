@@ -27,7 +27,7 @@ def test_without_a_word_from_the_user_razorpay_is_the_sandbox(home: Home) -> Non
     payments, kept = told({}, home), home.secrets()
     assert payments["API_BASE"] == "http://127.0.0.1:9000/sandbox/razorpay"
     assert payments["WEBHOOK_SECRET"] == webhook_secrets({}, home)["razorpay"] == kept["RAZORPAY_WEBHOOK_SECRET"]
-    assert sandbox_keys({}, home) == {"razorpay": f"{payments['KEY_ID']}:{payments['KEY_SECRET']}"}
+    assert sandbox_keys({}, home)["razorpay"] == f"{payments['KEY_ID']}:{payments['KEY_SECRET']}"
     assert webhook_targets(8000)["razorpay"] == "http://127.0.0.1:8000/api/v1/payments/webhooks/razorpay"
 
 
@@ -42,12 +42,25 @@ def test_a_key_of_the_users_own_means_the_real_razorpay_and_stays_unknown_to_the
     given = {"RAZORPAY_KEY_ID": "rzp_test_mine", "RAZORPAY_KEY_SECRET": "secret"}
     payments = told(given, home)
     assert (payments["KEY_ID"], payments["KEY_SECRET"], payments["API_BASE"]) == ("rzp_test_mine", "secret", "")
-    assert sandbox_keys(given, home) == {}
+    assert "razorpay" not in sandbox_keys(given, home)
 
 
 def test_another_implementation_is_called_with_the_sandboxs_key(home: Home) -> None:
     payments = told({"RAZORPAY_API_BASE": "http://other"}, home)
     assert (payments["API_BASE"], payments["KEY_ID"]) == ("http://other", "rzp_test_souk_sandbox")
+
+
+def test_files_are_kept_by_the_sandboxs_imagekit_unless_the_user_has_an_account(home: Home) -> None:
+    catalog = environment("catalog", {}, home, WHERE)
+    assert catalog["IMAGEKIT_URL_ENDPOINT"] == "http://127.0.0.1:9000/sandbox/imagekit/cdn/souk"
+    keys = f"{catalog['IMAGEKIT_PUBLIC_KEY']}:{catalog['IMAGEKIT_PRIVATE_KEY']}"
+    assert sandbox_keys({}, home)["imagekit"] == keys
+    assert webhook_targets(8000)["imagekit"] == "http://127.0.0.1:8000/api/v1/assets/webhooks/imagekit"
+    given = {"IMAGEKIT_PRIVATE_KEY": "private_mine", "IMAGEKIT_PUBLIC_KEY": "public_mine"}
+    catalog = environment("catalog", given, home, WHERE)
+    assert "imagekit" not in sandbox_keys(given, home)
+    assert "IMAGEKIT_API_BASE" not in catalog
+    assert catalog["IMAGEKIT_PRIVATE_KEY"] == "private_mine"
 
 
 def test_a_home_of_earlier_days_gets_the_secrets_it_lacks_and_keeps_the_others(home: Home) -> None:

@@ -45,6 +45,12 @@ class Client:
         """PATCH a resource; raises ApiError."""
         return await self._call("PATCH", path, json=body)
 
+    async def send(self, method: str, url: str, **options: Any) -> None:  # noqa: ANN401 - what httpx2 takes
+        """Send a form to an address of the system's own, such as that of an upload; raises ApiError."""
+        answer = await self._http.request(method, url, **options)
+        if answer.is_error:
+            raise ApiError(method, url, answer)
+
     async def _call(
         self,
         method: str,

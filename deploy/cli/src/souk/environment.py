@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sandbox.settings import DEFAULT_RETRY_DELAYS
 from souk.home import Home
@@ -10,12 +11,19 @@ from souk.home import Home
 ADMIN_EMAIL = "admin@souk.test"
 _SANDBOX_KEY = "sk_test_souk_sandbox"
 _RAZORPAY_KEY = "rzp_test_souk_sandbox"
-_WEBHOOK_SECRETS = {"stripe": "STRIPE_WEBHOOK_SECRET", "razorpay": "RAZORPAY_WEBHOOK_SECRET"}
+_IMAGEKIT_PUBLIC_KEY = "public_souk_sandbox"
+_IMAGEKIT_ACCOUNT = "cdn/souk"  # where the sandbox shows files
+_WEBHOOK_SECRETS = {
+    "stripe": "STRIPE_WEBHOOK_SECRET",
+    "razorpay": "RAZORPAY_WEBHOOK_SECRET",
+    "imagekit": "IMAGEKIT_WEBHOOK_SECRET",
+}
+_TAKES_WEBHOOKS = {"imagekit": "assets"}
 
 # What belongs to a system of the user's; one that is started for a while has machines, addresses and keys of its own.
 _OF_A_SYSTEM = (
     *("SOUK_ENV", "PORT", "INTERNAL_PORT", "PUBLIC_URL", "JWKS_URL", "WIRE", "AMQP_URL", "DATABASE_URL_", "SEAL_"),
-    *("STRIPE_", "RAZORPAY_", "PAYMENT_METHODS", "SMTP_"),
+    *("STRIPE_", "RAZORPAY_", "PAYMENT_METHODS", "SMTP_", "IMAGEKIT_", "ASSET_", "S3_"),
 )
 
 
@@ -63,6 +71,11 @@ def uses_razorpay_sandbox(given: Mapping[str, str]) -> bool:
     return not given.get("RAZORPAY_KEY_ID") and not given.get("RAZORPAY_API_BASE")
 
 
+def uses_imagekit_sandbox(given: Mapping[str, str]) -> bool:
+    """Say whether ImageKit is the sandbox, by the same rule."""
+    return not given.get("IMAGEKIT_PRIVATE_KEY") and not given.get("IMAGEKIT_API_BASE")
+
+
 def redeliveries(given: Mapping[str, str]) -> tuple[float, ...]:
     """Return the seconds after which the sandbox delivers a webhook again, shorter at a faster pace."""
     try:
@@ -79,7 +92,8 @@ def admin_of(home: Home, given: Mapping[str, str]) -> tuple[str, str]:
 
 def webhook_targets(port: int) -> dict[str, str]:
     """Return where the sandbox delivers each provider's webhooks, in a system at this port."""
-    return {name: f"http://127.0.0.1:{port}/api/v1/payments/webhooks/{name}" for name in _WEBHOOK_SECRETS}
+    here = f"http://127.0.0.1:{port}/api/v1"
+    return {name: f"{here}/{_TAKES_WEBHOOKS.get(name, 'payments')}/webhooks/{name}" for name in _WEBHOOK_SECRETS}
 
 
 def webhook_secrets(given: Mapping[str, str], home: Home) -> dict[str, str]:
@@ -90,9 +104,13 @@ def webhook_secrets(given: Mapping[str, str], home: Home) -> dict[str, str]:
 
 def sandbox_keys(given: Mapping[str, str], home: Home) -> dict[str, str]:
     """Return the key pairs, as `id:secret`, the sandbox is to know; real ones are none of its business."""
-    if not uses_razorpay_sandbox(given):
-        return {}
-    return {"razorpay": f"{_RAZORPAY_KEY}:{given.get('RAZORPAY_KEY_SECRET') or home.secrets()['RAZORPAY_KEY_SECRET']}"}
+    kept, known = home.secrets(), {}
+    if uses_razorpay_sandbox(given):
+        known["razorpay"] = f"{_RAZORPAY_KEY}:{given.get('RAZORPAY_KEY_SECRET') or kept['RAZORPAY_KEY_SECRET']}"
+    if uses_imagekit_sandbox(given):
+        public = given.get("IMAGEKIT_PUBLIC_KEY") or _IMAGEKIT_PUBLIC_KEY
+        known["imagekit"] = f"{public}:{kept['IMAGEKIT_PRIVATE_KEY']}"
+    return known
 
 
 def environment(service: str, given: Mapping[str, str], home: Home, where: Addresses) -> dict[str, str]:
@@ -117,6 +135,7 @@ def environment(service: str, given: Mapping[str, str], home: Home, where: Addre
         "SMTP_STARTTLS": "never",
         "MAIL_FROM": "Souk <shop@souk.test>",
         "LOG_LEVEL": "WARNING",
+        "ASSET_DIR": str(home.assets),
     }
     if uses_sandbox(given):
         own |= {"STRIPE_SECRET_KEY": _SANDBOX_KEY, "STRIPE_API_BASE": f"{where.sandbox}/stripe"}
@@ -126,6 +145,20 @@ def environment(service: str, given: Mapping[str, str], home: Home, where: Addre
         own |= {"RAZORPAY_KEY_ID": _RAZORPAY_KEY, "RAZORPAY_KEY_SECRET": kept["RAZORPAY_KEY_SECRET"]}
     if uses_razorpay_sandbox(given):
         own["RAZORPAY_API_BASE"] = f"{where.sandbox}/razorpay"
+    own |= _imagekit(given, kept, where) | {"IMAGEKIT_WEBHOOK_SECRET": signing["imagekit"]}
     if given.get("SMTP_HOST"):
         own = {name: value for name, value in own.items() if not name.startswith("SMTP_")}
     return own | {name: value for name, value in given.items() if value.strip()}
+
+
+def _imagekit(given: Mapping[str, str], kept: Mapping[str, Any], where: Addresses) -> dict[str, str]:
+    """Return the account of the sandbox, unless the user has one."""
+    if given.get("IMAGEKIT_PRIVATE_KEY") or given.get("SOUK_ENV") == "production":
+        return {}
+    base = given.get("IMAGEKIT_API_BASE") or f"{where.sandbox}/imagekit"
+    return {
+        "IMAGEKIT_PRIVATE_KEY": kept["IMAGEKIT_PRIVATE_KEY"],
+        "IMAGEKIT_PUBLIC_KEY": _IMAGEKIT_PUBLIC_KEY,
+        "IMAGEKIT_API_BASE": base,
+        "IMAGEKIT_URL_ENDPOINT": f"{base.rstrip('/')}/{_IMAGEKIT_ACCOUNT}",
+    }

@@ -41,6 +41,11 @@ class Home:
         return self.path / "sandbox.db"
 
     @property
+    def assets(self) -> Path:
+        """Where files that are sold are, if they are kept on our own disk."""
+        return self.path / "assets"
+
+    @property
     def logs(self) -> Path:
         """Where processes write their logs."""
         return self.path / "logs"
@@ -60,7 +65,7 @@ class Home:
 
     def erase(self) -> None:
         """Delete everything the system remembers but the tools installed beside it."""
-        for name in ("postgres", "rabbitmq", "logs"):
+        for name in ("postgres", "rabbitmq", "logs", "assets", "sandbox.db.imagekit"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         for file in (*self.path.glob("sandbox.db*"), *self.path.glob("secrets.*")):
             file.unlink()
@@ -71,6 +76,8 @@ _WORDS: Final[dict[str, Callable[[], str]]] = {
     "STRIPE_WEBHOOK_SECRET": lambda: f"whsec_{secrets.token_hex(24)}",
     "RAZORPAY_KEY_SECRET": lambda: secrets.token_hex(12),
     "RAZORPAY_WEBHOOK_SECRET": lambda: secrets.token_hex(24),
+    "IMAGEKIT_PRIVATE_KEY": lambda: f"private_{secrets.token_hex(16)}",
+    "IMAGEKIT_WEBHOOK_SECRET": lambda: f"whsec_{secrets.token_hex(24)}",
 }
 
 
