@@ -10,7 +10,7 @@ from schemathesis.core.transport import Response
 
 # Rules that JSON Schema has no words for, by the code of the refusal.
 _BEYOND: Final = frozenset(
-    "blank control_character currency_required metadata query_required quantity price stock time variants zero"
+    "blank control_character currency_required file metadata query_required quantity price stock time variants zero"
     " category password_length password_blank password_too_common password_contains_email".split()
 )
 _SHAPE: Final = frozenset("body_missing malformed_json duplicate_key object_expected unknown_parameter".split())

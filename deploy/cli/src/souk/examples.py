@@ -14,6 +14,7 @@ BODIES: Final[Mapping[str, Any]] = {
         "razorpay_signature": "9ef4dffbfd84f1318f6739a3ce19f9d85851857ae648f114332d8401e0949a3d",
     },
     "LoginIn": {"email": "customer@souk.test", "password": "buy-me-a-picture"},
+    "NewAsset": {"asset_id": ID},
     "NewCategory": {"name": "Prints"},
     "NewProduct": {
         "kind": "digital",
@@ -22,6 +23,7 @@ BODIES: Final[Mapping[str, Any]] = {
         "price": _MONEY,
         "tags": ["harbour", "dawn"],
     },
+    "NewUpload": {"name": "harbour.jpg", "content_type": "image/jpeg", "size": 4_194_304},
     "PlaceOrder": {
         "items": [{"product_id": ID, "quantity": 1}],
         "payment": {"provider": "stripe", "flow": "intent"},

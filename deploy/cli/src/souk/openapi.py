@@ -98,7 +98,8 @@ def _merge(merged: dict[str, Any], document: dict[str, Any]) -> None:
 
 def _link(response: dict[str, Any], path: str, merged: dict[str, Any]) -> None:
     """What was made has an id: every operation on a thing of that path takes it."""
-    answered = response.get("content", {}).get(JSON, {}).get("schema", {}).get("$ref", "").rsplit("/", 1)[-1]
+    schema = response.get("content", {}).get(JSON, {}).get("schema", {})
+    answered = schema.get("anyOf", [schema])[0].get("$ref", "").rsplit("/", 1)[-1]
     if "id" not in merged["components"]["schemas"].get(answered, {}).get("properties", {}):
         return
     for other, _, operation in operations(merged):
