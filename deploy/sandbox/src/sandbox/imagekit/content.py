@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 from PIL import ExifTags, Image
 from PIL.ImageFile import ImageFile
+from PIL.PngImagePlugin import PngImageFile
 
 from sandbox.provider import JsonObject
 
@@ -72,8 +73,15 @@ def opened(path: Path, mime: str) -> ImageFile:
     return factory(str(path))
 
 
+def exif_of(image: ImageFile) -> Image.Exif:
+    """What the camera wrote, as far as it stands before the pixels: Pillow would decode a whole PNG to look behind."""
+    if isinstance(image, PngImageFile) and not image.info.keys() & {"exif", "Raw profile type exif"}:
+        return Image.Exif()
+    return image.getexif()
+
+
 def _seen(image: ImageFile) -> JsonObject:
-    exif = image.getexif()
+    exif = exif_of(image)
     return {
         "width": image.width,
         "height": image.height,

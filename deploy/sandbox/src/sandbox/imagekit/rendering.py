@@ -8,7 +8,7 @@ from typing import Final
 from PIL import ExifTags, Image, ImageFilter, ImageOps
 from PIL.ImageFile import ImageFile
 
-from sandbox.imagekit.content import FORMATS, PIXEL_CAP, opened
+from sandbox.imagekit.content import FORMATS, PIXEL_CAP, exif_of, opened
 from sandbox.imagekit.lettering import colour, written
 from sandbox.imagekit.shaping import Size, focus, target, way
 from sandbox.imagekit.transformations import Step, TransformationError, measure
@@ -40,7 +40,7 @@ def rendered(path: Path, mime: str, steps: list[Step], accept: str) -> tuple[byt
 
 def _decoded(source: ImageFile, keys: Mapping[str, str]) -> tuple[Image.Image, Size]:
     """The picture upright, and how large it really is: of a JPEG no more is decoded than the outcome needs."""
-    turned = source.getexif().get(ExifTags.Base.Orientation, 1) >= _ON_ITS_SIDE
+    turned = exif_of(source).get(ExifTags.Base.Orientation, 1) >= _ON_ITS_SIDE
     size = (source.height, source.width) if turned else source.size
     if way(keys) != "extract":
         side = 2 * max(target(size, keys))
