@@ -4,7 +4,7 @@ import json
 from typing import Annotated
 
 import pytest
-from fastapi import Query
+from fastapi import Body, Query
 from pydantic import Field
 
 from common.http import router
@@ -30,6 +30,11 @@ async def make_item(body: Item, dry: bool = False) -> dict[str, object]:  # noqa
     return {"quantity": body.quantity, "name": body.name, "dry": dry}
 
 
+@routes.post("/wishes")
+async def make_wish(body: Annotated[Item | None, Body()] = None) -> dict[str, object]:
+    return {"quantity": body and body.quantity}
+
+
 @routes.get("/items")
 async def list_items(page: Annotated[Filters, Query()]) -> dict[str, object]:
     return {"limit": page.limit, "sort": page.sort, "q": page.q}
@@ -38,6 +43,13 @@ async def list_items(page: Annotated[Filters, Query()]) -> dict[str, object]:
 @pytest.fixture
 async def client(serve_routes):
     return serve_routes(None, routes)
+
+
+async def test_a_body_that_may_be_absent_is_as_strict_where_it_is_given(client):
+    assert (await client.post("/wishes")).json() == {"quantity": None}
+    assert (await client.post("/wishes", json={"quantity": 2})).json() == {"quantity": 2}
+    assert (await client.post("/wishes", json={"quantity": 2, "colour": "blue"})).json()["code"] == "unknown_field"
+    assert (await client.post("/wishes", content=b'{"quantity": 2, "quantity": 3}', headers=JSON)).status_code == 400
 
 
 JSON = {"Content-Type": "application/json"}

@@ -120,10 +120,11 @@ class StrictRoute(APIRoute):
                 raise UnknownParameter(parameters=sorted(unknown)[:10])
             if len(request.query_params.multi_items()) != len(request.query_params):
                 raise UnknownParameter(reason="a parameter is given twice")
-            if not takes_body or not (needs_body or await request.body()):
+            if not takes_body:
                 return await remember(request, await inner(request))
             strict = _StrictRequest(request.scope, request.receive)
-            await strict.load()
+            if needs_body or await strict.body():
+                await strict.load()
             return await remember(request, await inner(strict))
 
         return handler
