@@ -23,6 +23,7 @@ from sandbox.main import Sandbox, SandboxSettings
 HEADERS = {"authorization": "Bearer sk_test_souk"}
 PAYING = {"amount": "2000", "currency": "usd", "confirm": "true", "payment_method": "pm_card_visa"}
 API = "/sandbox/stripe/v1/payment_intents"
+UPLOADS, KEY = "/sandbox/imagekit/api/v1/files/upload", ("private_souk", "")
 
 
 def free_port():
@@ -68,6 +69,9 @@ async def test_a_killed_process_remembers_everything(tmp_path, world):
         paid = (await http.post(API, data=PAYING, headers={"idempotency-key": "one"})).json()
         await http.put("/sandbox/chaos", json={"provider": "stripe", "mode": "error", "operation": "refunds.create"})
         await post_mail(http)
+        await http.post(
+            UPLOADS, data={"fileName": "a.txt", "useUniqueFileName": "false"}, files={"file": b"kept"}, auth=KEY
+        )
         os.kill(child.pid, signal.SIGKILL)
         await child.wait()
     async with process(state, *hook, f"stripe={world.url}/hook") as (child, http):
@@ -78,6 +82,7 @@ async def test_a_killed_process_remembers_everything(tmp_path, world):
         assert replayed.json() == paid
         assert (await http.post("/sandbox/stripe/v1/refunds", data={"payment_intent": paid["id"]})).status_code == 500
         assert (await http.get("/sandbox/mail/messages")).json()[0]["subject"] == "Kept"
+        assert (await http.get("/sandbox/imagekit/cdn/souk/a.txt")).text == "kept"
         assert (await http.get("/", follow_redirects=True)).status_code == 200
         child.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(child.wait(), 10) == 0

@@ -65,9 +65,10 @@ class Books:
         found = self._select("kind = 'file' AND path = ?", (path,))
         return found[0] if found else None
 
-    def files(self) -> list[JsonObject]:
-        """All files, oldest first."""
-        return self._select("kind = 'file' ORDER BY seq", ())
+    def files(self, folder: str = "/") -> list[JsonObject]:
+        """All files in a folder and the folders below it, oldest first; its name ends with a slash."""
+        end = folder[:-1] + chr(ord("/") + 1)
+        return self._select("kind = 'file' AND path >= ? AND path < ? ORDER BY seq", (folder, end))
 
     def newest(self, limit: int) -> list[JsonObject]:
         """The files that came last."""

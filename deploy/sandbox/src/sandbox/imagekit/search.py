@@ -31,7 +31,8 @@ def found(books: Books, params: JsonObject) -> list[JsonObject]:
         raise invalid("limit")
     if params.get("type") in {"folder", "file-version"}:
         return []
-    chosen = [file for file in books.files() if _plainly(file, params)]
+    folder = "/" + params.get("path", "").strip("/")
+    chosen = [file for file in books.files(folder.rstrip("/") + "/") if _plainly(file, params)]
     if "searchQuery" in params:
         try:
             condition = parse(params["searchQuery"])
