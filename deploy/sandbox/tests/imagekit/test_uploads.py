@@ -109,11 +109,11 @@ async def test_a_token_is_good_for_one_request_even_a_refused_one(gallery):
 @pytest.mark.parametrize(
     ("claims", "status", "message"),
     [
-        ({"exp": int(time.time()) - 1, "iat": int(time.time()) - 60}, 400, "has expired"),
-        ({"exp": int(time.time()) + 3700}, 400, "less than 1 hour"),
+        ({"exp": -1, "iat": -60}, 400, "has expired"),
+        ({"exp": 3700}, 400, "less than 1 hour"),
         ({"exp": None}, 400, "invalid token"),
         ({"iat": None}, 400, "invalid token"),
-        ({"iat": int(time.time()) + 500}, 400, "invalid token"),
+        ({"iat": 500}, 400, "invalid token"),
         ({"exp": "soon"}, 400, "invalid token"),
         ({"kid": "public_of_another"}, 403, "cannot be authenticated"),
         ({"key": "private_of_another_shop_and_long_enough"}, 403, "cannot be authenticated"),
@@ -121,7 +121,8 @@ async def test_a_token_is_good_for_one_request_even_a_refused_one(gallery):
     ids=str,
 )
 async def test_stale_and_foreign_tokens_are_refused(gallery, claims, status, message):
-    fields = gallery.fields()
+    fields, now = gallery.fields(), int(time.time())
+    claims = {name: now + value if isinstance(value, int) else value for name, value in claims.items()}
     answer = await gallery.post(fields | {"token": gallery.token(fields, **claims)})
     assert answer.status_code == status
     assert message in answer.json()["message"]
