@@ -69,6 +69,7 @@ class Street:
 
     async def sell(self, kind: str, stock: int | None) -> str:
         body = {"kind": kind, "name": f"A {kind} thing", "price": {"amount": 1900, "currency": "USD"}, "stock": stock}
+        body |= {"low_stock": stock - 1} if stock else {}  # the first that is bought makes it low
         return (await self.post("catalog", "/products", body, "seller"))["id"]
 
     async def order(self, *items: tuple[str, int], way: str = "stripe:intent") -> Json:
