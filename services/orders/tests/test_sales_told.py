@@ -185,7 +185,7 @@ BAD: list[tuple[Json, str]] = [
     ({"product_id": str(UUID(int=10)).upper()}, "product_id"),
     ({"seller": "me"}, "seller"),
     ({"currency": "usd"}, "currency"),
-    ({"currency": "XXX"}, "currency"),
+    ({"currency": "ABC"}, "currency"),
     ({"format": "xlsx"}, "format"),
     ({"limit": "0"}, "limit"),
     ({"limit": "101"}, "limit"),
