@@ -88,7 +88,8 @@ async def _open_shop(http: httpx2.AsyncClient, base_url: str, sandbox: str, admi
     customer = await guest.login(*CUSTOMER[1:])
     products = (await guest.get("/products", params={"limit": "100"}))["items"]
     returning = f"{base_url}/api/v1/payments/return"
-    return Shop(Shopper(customer, http, sandbox), await guest.login(*admin), http, sandbox, returning, products)
+    staff = await guest.login(*admin)
+    return Shop(Shopper(customer, http, sandbox), staff, guest, http, sandbox, returning, products)
 
 
 async def _play(shop: Shop) -> list[str]:

@@ -17,6 +17,7 @@ class Shop:
 
     shopper: Shopper
     admin: Client
+    guest: Client
     http: httpx2.AsyncClient
     sandbox: str
     returning: str

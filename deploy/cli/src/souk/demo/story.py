@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from souk.demo import ways
+from souk.demo import pictures, ways
 from souk.demo.shop import Shop
 from souk.demo.shopper import check
 from souk.demo.stage import note
@@ -59,5 +59,5 @@ async def silence(shop: Shop) -> None:
             await shop.shopper.until(order, "fulfilled")
 
 
-PAID = (ways.card, ways.page, ways.window, parcel, currencies, double_click)
+PAID = (ways.card, ways.page, ways.window, parcel, pictures.photograph, currencies, double_click)
 MEANWHILE = (ways.declined, ways.other_provider, ways.twice, ways.refunded, ways.called_off, too_many, silence)

@@ -5,6 +5,20 @@ from common.http.deps import Reading, Tx
 from common.http.idempotency import Once, once
 from common.http.paging import Cursor, Page, PageOf
 from common.http.prefer import Wait
-from common.http.strict import StrictRoute, router
+from common.http.strict import StrictRoute, hot, read_query, router
 
-__all__ = ["Cursor", "Once", "Page", "PageOf", "Reading", "StrictRoute", "Tx", "Wait", "create_app", "once", "router"]
+__all__ = [
+    "Cursor",
+    "Once",
+    "Page",
+    "PageOf",
+    "Reading",
+    "StrictRoute",
+    "Tx",
+    "Wait",
+    "create_app",
+    "hot",
+    "once",
+    "read_query",
+    "router",
+]

@@ -9,10 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from common.db import Database
 
 
-# FastAPI runs a dependency that is not async in a thread.
-async def _database(request: Request) -> Database:
+def database_of(request: Request) -> Database:
+    """Return the service's database."""
     database: Database = request.app.state.database
     return database
+
+
+# FastAPI runs a dependency that is not async in a thread.
+async def _database(request: Request) -> Database:
+    return database_of(request)
 
 
 Db = Annotated[Database, Depends(_database)]

@@ -2,19 +2,24 @@
 
 import json
 import re
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from common.errors import BadRequest, Invalid
 from common.http.idempotency import remember
 from common.http.problems import UnsupportedMediaType
 
 _JSON = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
+Solve = Callable[[Request], Awaitable[dict[str, Any]]]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
+Model = TypeVar("Model", bound=BaseModel)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -110,16 +115,16 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler: strict query, strict body, and the idempotency key's memory before the commit."""
-        inner = super().get_route_handler()
         known = set(_query_names(self.dependant))
+        solve: Solve | None = getattr(self.endpoint, "solve", None)
+        if solve is not None:
+            return partial(_answer_at_once, self.endpoint, solve, known)
+        inner = super().get_route_handler()
         takes_body = self.body_field is not None
         needs_body = self.body_field is not None and self.body_field.field_info.is_required()
 
         async def handler(request: Request) -> Response:
-            if unknown := request.query_params.keys() - known:
-                raise UnknownParameter(parameters=sorted(unknown)[:10])
-            if len(request.query_params.multi_items()) != len(request.query_params):
-                raise UnknownParameter(reason="a parameter is given twice")
+            _check_query(request, known)
             if not takes_body:
                 return await remember(request, await inner(request))
             strict = _StrictRequest(request.scope, request.receive)
@@ -128,6 +133,40 @@ class StrictRoute(APIRoute):
             return await remember(request, await inner(strict))
 
         return handler
+
+
+def hot(solve: Solve) -> Callable[[Endpoint], Endpoint]:
+    """Mark an endpoint that is asked so often that solving its parameters would be most of what it costs.
+
+    `solve` makes its arguments of the request; its signature only documents them.
+    """
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        vars(endpoint)["solve"] = solve
+        return endpoint
+
+    return mark
+
+
+def read_query(model: type[Model], request: Request) -> Model:
+    """Return the query's parameters as FastAPI would; raises what it would."""
+    try:
+        return model.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        raise RequestValidationError([{**each, "loc": ("query", *each["loc"])} for each in error.errors()]) from error
+
+
+async def _answer_at_once(endpoint: Any, solve: Solve, known: set[str], request: Request) -> Response:  # noqa: ANN401 - any route
+    _check_query(request, known)
+    response: Response = await endpoint(**await solve(request))
+    return response
+
+
+def _check_query(request: Request, known: set[str]) -> None:
+    if unknown := request.query_params.keys() - known:
+        raise UnknownParameter(parameters=sorted(unknown)[:10])
+    if len(request.query_params.multi_items()) != len(request.query_params):
+        raise UnknownParameter(reason="a parameter is given twice")
 
 
 def _query_names(dependant: Dependant) -> Iterator[str]:

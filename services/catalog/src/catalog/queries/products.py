@@ -13,7 +13,7 @@ from sqlalchemy.orm import selectinload
 from catalog.errors import ProductNotFound
 from catalog.models import Product, Variant
 from catalog.queries.assets import FILES
-from common.db import fetch
+from common.db import Source, fetch
 
 _FILES: Final = FILES.format(ids="p.files")
 COLUMNS: Final = """
@@ -43,13 +43,13 @@ _WHOLE = (selectinload(Product.variants).selectinload(Variant.current), selectin
 
 
 async def get_product(
-    session: AsyncSession, key: UUID | str, viewer: UUID | None = None, *, sees_all: bool = False
+    source: Source, key: UUID | str, viewer: UUID | None = None, *, sees_all: bool = False
 ) -> asyncpg.Record:
     """Return a product as it stands, by its id or slug; raises ProductNotFound.
 
     One that is not sold is there only for its seller or who sees all.
     """
-    rows = await fetch(session, _BY_SLUG if isinstance(key, str) else _BY_ID, key)
+    rows = await fetch(source, _BY_SLUG if isinstance(key, str) else _BY_ID, key)
     if not rows or not (rows[0]["status"] == "active" or sees_all or rows[0]["seller_id"] == viewer):
         raise ProductNotFound
     return rows[0]

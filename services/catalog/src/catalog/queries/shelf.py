@@ -6,11 +6,10 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.domain import ProductStatus
 from catalog.queries.products import COLUMNS, JOINS
-from common.db import fetch
+from common.db import Source, fetch
 
 # An id, and what the page was sorted by before it.
 Position = tuple[UUID, str | int | float | None]
@@ -82,12 +81,10 @@ class _Statement:
             self.conditions.append(condition.format(self.place(value)))
 
 
-async def list_products(
-    session: AsyncSession, shelf: Shelf, after: Position | None, limit: int
-) -> list[asyncpg.Record]:
+async def list_products(source: Source, shelf: Shelf, after: Position | None, limit: int) -> list[asyncpg.Record]:
     """Return up to `limit + 1` products as they stand, each with its sort `key`."""
     sql, arguments = write_page(shelf, after, limit)
-    return await fetch(session, sql, *arguments)
+    return await fetch(source, sql, *arguments)
 
 
 def write_page(shelf: Shelf, after: Position | None, limit: int) -> tuple[str, list[object]]:

@@ -30,11 +30,12 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 @raises(Unauthenticated)
-async def _visitor(request: Request) -> Principal | None:
+async def who_asks(request: Request) -> Principal | None:
+    """Return who asks, if they say so; raises Unauthenticated."""
     return await principal(request) if "authorization" in request.headers else None
 
 
-Visitor = Annotated[Principal | None, Depends(_visitor)]
+Visitor = Annotated[Principal | None, Depends(who_asks)]
 
 
 def owner(user: Principal) -> UUID | None:

@@ -1,5 +1,6 @@
 """Products: looked for by everybody, put up and changed by sellers."""
 
+import re
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from catalog import queries
 from catalog.actions import products as actions
 from catalog.actions.products import Editor
-from catalog.routes.doors import NOT_MODIFIED, Seller, Visitor, owner, refusals
-from catalog.schemas import NewProduct, ProductChanges, ProductOut, ProductPage, shown
+from catalog.errors import ProductNotFound
+from catalog.routes.doors import NOT_MODIFIED, Seller, Visitor, owner, refusals, who_asks
+from catalog.schemas import SLUG, NewProduct, ProductChanges, ProductOut, ProductPage, shown
 from common.auth import Principal
 from common.errors import Forbidden, Unauthenticated
-from common.http import Once, PageOf, Reading, Tx, once, router
+from common.http import Once, PageOf, Tx, hot, once, read_query, router
 from common.http.conditional import IfMatch, answer, changed
+from common.http.deps import database_of
 from common.http.fields import Id, is_id
 
 products = router(tags=["catalog"])
@@ -25,20 +28,28 @@ _PUBLIC, _FRESH, _PRIVATE = "public, max-age=5", "public, no-cache", "private, n
 Key = Annotated[str, Path(max_length=80, description="A product's id or its slug.")]
 
 
+async def _page(request: Request) -> dict[str, Any]:
+    return {"request": request, "visitor": await who_asks(request), "page": read_query(ProductPage, request)}
+
+
+async def _one(request: Request) -> dict[str, Any]:
+    key = request.path_params["product_id"]
+    return {"request": request, "visitor": await who_asks(request), "product_id": key}
+
+
 @products.get(
     "/products",
     summary="Find products",
     response_model=PageOf[ProductOut],
     responses=NOT_MODIFIED | refusals(401, 403, 422),
 )
-async def list_products(
-    request: Request, session: Reading, visitor: Visitor, page: Annotated[ProductPage, Query()]
-) -> Response:
+@hot(_page)
+async def list_products(request: Request, visitor: Visitor, page: Annotated[ProductPage, Query()]) -> Response:
     """What is sold, narrowed by filters and words, newest first or by relevance; sellers see their drafts too."""
     shelf = page.shelf(_only(visitor) if page.status != "active" else None)
     scope = f"products:{shelf.seller_id}"
     after = page.position(scope)
-    rows = [] if page.hopeless else await queries.list_products(session, shelf, after, page.limit)
+    rows = [] if page.hopeless else await queries.list_products(database_of(request), shelf, after, page.limit)
     found = {
         "items": [shown(row) for row in rows[: page.limit]],
         "next_cursor": page.next(rows, scope, lambda row: (row["id"], row["key"])),
@@ -68,10 +79,11 @@ async def create_product(session: Tx, user: Seller, body: NewProduct, key: Annot
     response_model=ProductOut,
     responses=NOT_MODIFIED | refusals(401, 404),
 )
-async def show_product(request: Request, session: Reading, product_id: Key, visitor: Visitor) -> Response:
+@hot(_one)
+async def show_product(request: Request, product_id: Key, visitor: Visitor) -> Response:
     """By its id or slug. A draft or an archived product is shown to its seller and to administrators only."""
     viewer, sees_all = (visitor.id, visitor.has("admin")) if visitor else (None, False)
-    row = await queries.get_product(session, _id_or_slug(product_id), viewer, sees_all=sees_all)
+    row = await queries.get_product(database_of(request), _id_or_slug(product_id), viewer, sees_all=sees_all)
     return answer(request, _json(shown(row)), _FRESH if row["status"] == "active" else _PRIVATE, row["version"])
 
 
@@ -108,7 +120,11 @@ def _only(visitor: Principal | None) -> UUID | None:
 
 
 def _id_or_slug(key: str) -> UUID | str:
-    return UUID(key) if is_id(key) else key
+    if is_id(key):
+        return UUID(key)
+    if not re.fullmatch(SLUG, key):
+        raise ProductNotFound
+    return key
 
 
 async def _show(session: AsyncSession, product_id: UUID, status: int = 200) -> Response:

@@ -3,12 +3,14 @@
 from catalog.schemas.assets import AssetAskedFor, AssetOut, AssetsPage, NewAsset, NewUpload, UploadedOut, UploadOut
 from catalog.schemas.categories import CategoryChanges, CategoryOut, NewCategory
 from catalog.schemas.downloads import DownloadLink, DownloadOut, DownloadsPage, DownloadWish
+from catalog.schemas.fields import SLUG
 from catalog.schemas.importing import Import, Imported, ImportOut, read_line
 from catalog.schemas.products import ProductOut, ProductPage, shown
 from catalog.schemas.selling import NewProduct, ProductChanges
 from catalog.schemas.stock import StockChange, StockEntryOut, StockLineOut
 
 __all__ = [
+    "SLUG",
     "AssetAskedFor",
     "AssetOut",
     "AssetsPage",

@@ -47,7 +47,8 @@ def _not_zero(value: int) -> int:
 Name = Annotated[Line, Field(min_length=1, max_length=200)]
 Description = Annotated[Text, Field(max_length=20_000)]
 Licence = Annotated[Text, Field(min_length=1, max_length=5_000)]
-Slug = Annotated[str, Field(max_length=80, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+SLUG: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+Slug = Annotated[str, Field(max_length=80, pattern=SLUG)]
 Sku = Annotated[Line, Field(min_length=1, max_length=64)]
 CategoryPath = Annotated[Line, Field(min_length=1, max_length=410), AfterValidator(_branches)]
 CategoryName = Annotated[Line, Field(min_length=1, max_length=_LONGEST_NAME), AfterValidator(_no_branch)]
