@@ -143,14 +143,14 @@ class Gallery:
         ours = urlsplit(url).path.startswith("/api/v1/")
         return await (self.client if ours else self.http).request(method, url, **options)
 
-    async def register(self, headers=None, **named):
+    async def register(self, headers=None, wait=10, **named):
         """Register, and let the loops work until the store has said what it has to say."""
-        headers = {**(headers or self.headers), "Prefer": "wait=0"}
-        first = await self.client.post("/assets", json=named, headers=headers)
-        if first.status_code not in {201, 202}:
-            return first
-        await self.one.work_loops("checking assets")
-        return await self.client.post("/assets", json=named, headers=headers)
+        headers = {**(headers or self.headers), "Prefer": f"wait={wait}"}
+        asking = asyncio.create_task(self.client.post("/assets", json=named, headers=headers))
+        while not asking.done():
+            await self.one.work_loops("checking assets")
+            await asyncio.sleep(0.01)
+        return await asking
 
     async def asset(self, content=None, kind="image/jpeg", name="Dune.jpg"):
         """An asset that is ready."""

@@ -100,9 +100,11 @@ async def test_a_store_that_is_away_is_asked_again(imagekit):
     asset_id, file_id = await uploaded(imagekit)
     headers = {**imagekit.headers, "Prefer": "wait=0"}
     async with imagekit.instead(unavailable):
-        answer = await imagekit.register(file_id=file_id)
+        answer = await imagekit.register(file_id=file_id, wait=0)
+        await imagekit.one.work_loops("checking assets")
         assert (answer.status_code, answer.json()) == (202, {"file_id": file_id, "status": "checking"})
-        answer = await imagekit.register(asset_id=asset_id)
+        answer = await imagekit.register(asset_id=asset_id, wait=0)
+        await imagekit.one.work_loops("checking assets")
         assert (answer.status_code, answer.json()["status"]) == (201, "checking")
     (row,) = await imagekit.sql("SELECT attempts, due_at > now() AS later, last_error FROM assets")
     assert (row["attempts"], row["later"]) == (1, True)
