@@ -173,8 +173,9 @@ async def test_a_link_takes_as_many_statements_whatever_was_bought(local, order,
     for bought, download in ((few, one), (many, five)):
         async with counted(local.one) as statements:
             assert (await local.link(bought.user, download, file_id=assets[0]["id"])).status_code == 200
-            counts.append(len(statements))
-    assert counts[0] == counts[1] <= 5, statements
+            # What a new connection asks about types is the driver's.
+            counts.append(sum("typeinfo" not in sql and "current_setting" not in sql for sql in statements))
+    assert counts == [4, 4]
 
 
 async def test_lists_take_one_statement_whatever_is_in_them(local, order, counted):
