@@ -53,10 +53,12 @@ async def register(session: AsyncSession, named: Named, most: int) -> None:
 
 async def find_standing(session: AsyncSession, named: Named) -> tuple[Asset | None, bool]:
     """Return what is known of a registered upload, and whether that is all that will be."""
+    # In this order: the question goes in the transaction that brings its answer.
+    asked = named.file_id is not None and await is_asked(session, named.owner_id, named.file_id)
     asset = await find_named(session, named.owner_id, named.asset_id, named.file_id)
-    if asset is not None:
-        return asset, asset.status != AssetStatus.CHECKING
-    return None, named.file_id is None or not await is_asked(session, named.owner_id, named.file_id)
+    if asset is None:
+        return None, not asked
+    return asset, asset.status != AssetStatus.CHECKING
 
 
 async def record_located(session: AsyncSession, asked: Registration, key: str | None) -> None:
