@@ -58,7 +58,9 @@ async def find_standing(session: AsyncSession, named: Named) -> tuple[Asset | No
     asset = await find_named(session, named.owner_id, named.asset_id, named.file_id)
     if asset is None:
         return None, not asked
-    return asset, asset.status != AssetStatus.CHECKING
+    # News of the file may have come first: it is known then, and still to be checked for who asked.
+    waits = asset.status == AssetStatus.CHECKING or (asked and asset.status in _CHECKABLE)
+    return asset, not waits
 
 
 async def record_located(session: AsyncSession, asked: Registration, key: str | None) -> None:

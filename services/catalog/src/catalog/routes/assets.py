@@ -47,11 +47,11 @@ async def register_asset(
     """
     named = body.named(user.id)
     asset, known = await desk.register(named, wait)
-    if asset is None and not known:
+    if asset is None or not _is_there(asset):
+        if known:
+            raise FileNotFound
         response.status_code = 202
         return AssetAskedFor(file_id=named.file_id or "")
-    if asset is None or not _is_there(asset):
-        raise FileNotFound
     if asset.status == AssetStatus.REFUSED:
         raise AssetRefused(reason=asset.reason, asset_id=asset.id)
     response.headers["Location"] = f"/api/v1/assets/{asset.id}"
