@@ -14,6 +14,7 @@ from common.telemetry import log_as_json
 from souk.client import Client
 from souk.documents import DOCS
 from souk.environment import Addresses, admin_of, of_no_system
+from souk.examples import ID
 from souk.home import ROOT, Home
 from souk.machines.ports import free_port
 from souk.machines.postgres import PostgresServer
@@ -30,10 +31,12 @@ async def fuzz(home: Home, given: Mapping[str, str], options: Sequence[str]) -> 
     """Have Schemathesis try every operation of the merged document; return 0 when it finds nothing."""
     async with _system(home, given) as where:
         email, password = admin_of(home, {})
-        await _become_seller(where, email, password)
+        product_id = await _become_seller(where, email, password)
+        document = home.path / "openapi.json"
+        document.write_text((DOCS / "openapi.json").read_text().replace(ID, product_id))
         told = {"SOUK_URL": where.public, "SOUK_EMAIL": email, "SOUK_PASSWORD": password, "PYTHONPATH": str(_FUZZ)}
         command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(_FUZZ / "fuzz.toml")]
-        return await _watch([*command, "run", str(DOCS / "openapi.json"), *options], {**given, **told})
+        return await _watch([*command, "run", str(document), *options], {**given, **told})
 
 
 async def newman(home: Home, given: Mapping[str, str], options: Sequence[str]) -> int:
@@ -60,11 +63,14 @@ async def _system(home: Home, given: Mapping[str, str]) -> AsyncIterator[Address
         yield where
 
 
-async def _become_seller(where: Addresses, email: str, password: str) -> None:
+async def _become_seller(where: Addresses, email: str, password: str) -> str:
+    """Let the admin sell and support as well, and return a product that the examples can be about."""
     async with httpx2.AsyncClient(timeout=30) as http:
         admin = await Client(http, where.public).login(email, password)
         me = await admin.get("/users/me")
         await admin.patch(f"/users/{me['id']}", {"roles": ["customer", "seller", "support", "admin"]})
+        products = await admin.get("/products", params={"kind": "digital", "currency": "USD"})
+        return str(products["items"][0]["id"])
 
 
 async def _watch(command: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -86,13 +86,13 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
     operation["responses"] = dict(sorted(responses.items()))
     if "304" in responses and _UNLESS not in operation.setdefault("parameters", []):
         operation["parameters"].append(_UNLESS)
-    for parameter in operation.get("parameters", ()):
-        parameter["schema"] = _given(parameter["schema"])
+    for given in (*operation.get("parameters", ()), *operation.get("requestBody", {}).get("content", {}).values()):
+        given["schema"] = _given(given["schema"])
     operation.setdefault("security", _security(calls))
 
 
 def _given(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return what a parameter is where it is given: its absence says null."""
+    """Return what a parameter or a body is where it is given: its absence says null."""
     kinds = [kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"]
     if len(kinds) != 1:
         return schema

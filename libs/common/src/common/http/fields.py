@@ -30,7 +30,7 @@ _EMAIL = re.compile(
 _LONGEST_ADDRESS = 254  # RFC 5321
 _MOST_KEYS, _LONGEST_KEY, _LONGEST_VALUE = 50, 40, 500
 _BREAKS = frozenset("\n\t\u2028\u2029")
-_YEARS = range(1970, 9000)  # with any offset they are times in UTC too
+YEARS = range(1970, 9000)  # with any offset they are times in UTC too
 
 
 class Strict(BaseModel):
@@ -85,7 +85,7 @@ def _rfc3339(value: object) -> object:
 
 
 def _sensible(value: datetime) -> datetime:
-    if value.year not in _YEARS:
+    if value.year not in YEARS:
         raise PydanticCustomError("time", "write a time between 1970 and 8999")
     return value
 

@@ -64,7 +64,7 @@ Options = Annotated[
         Annotated[Line, Field(min_length=1, max_length=40)],
         Annotated[Line, Field(min_length=1, max_length=80)],
     ],
-    Field(min_length=1, max_length=5),
+    Field(min_length=1, max_length=5, json_schema_extra={"additionalProperties": False}),
 ]
 Kind = Literal["physical", "digital"]
 Pieces = Annotated[int, Field(ge=0, le=1_000_000_000)]

@@ -82,14 +82,14 @@ class Desk:
         async with self.database.reading() as session:
             return await get_order(session, order_id)
 
-    async def until_known(self, product_ids: set[UUID]) -> bool:
+    async def until_known(self, product_ids: set[UUID], seconds: float) -> bool:
         """Wait a moment for products that catalog may be telling of just now."""
 
         async def known() -> bool:
             async with self.database.reading() as session:
                 return len(await list_products(session, product_ids)) == len(product_ids)
 
-        return await self.room.until(PRODUCTS, _PRODUCT_WAIT, known, bool)
+        return await self.room.until(PRODUCTS, seconds, known, bool)
 
     async def once(self, key: Once, order_id: UUID, act: Callable[[AsyncSession], Awaitable[Order]]) -> Order:
         """Act under the request's key and commit; a replay finds the order of the first request."""
@@ -137,7 +137,7 @@ async def place(
     try:
         order = await desk.once(key, wish.order_id, act)
     except ProductNotReady:
-        if not await desk.until_known(wish.product_ids):
+        if not await desk.until_known(wish.product_ids, min(wait, _PRODUCT_WAIT)):
             raise
         order = await desk.once(key, wish.order_id, act)
     desk.response.headers["Location"] = f"/api/v1/orders/{order.id}"

@@ -9,10 +9,11 @@ from typing import Annotated, Final, Literal, Self
 from unicodedata import normalize
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from common.http import Page
-from common.http.fields import Currency, Id, MoneyOut
+from common.http.fields import YEARS, Currency, Id, MoneyOut
 from common.http.paging import BadCursor, Position
 from common.money import Money
 from orders.domain import Sales, SalesView
@@ -32,7 +33,13 @@ def _plain_day(value: object) -> object:
     return value
 
 
-Day = Annotated[date, Field(ge=date(1970, 1, 1), le=date(8999, 12, 31)), BeforeValidator(_plain_day)]
+def _sensible(day: date) -> date:
+    if day.year not in YEARS:
+        raise PydanticCustomError("time", "write a day between 1970 and 8999")
+    return day
+
+
+Day = Annotated[date, BeforeValidator(_plain_day), AfterValidator(_sensible)]
 
 
 class SalesPage(Page):
