@@ -70,7 +70,9 @@ def log_as_json(level: str = "INFO", file: Path | None = None) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for noisy in ("aiormq", "aio_pika", "httpx2", "httpcore2", "alembic", "stripe", "urllib3", "mail.log"):
+    # HTTP clients tell the addresses they ask, and a signed one opens a file for who reads it.
+    clients = ("httpx", "httpcore", "httpx2", "httpcore2", "urllib3")
+    for noisy in (*clients, "aiormq", "aio_pika", "alembic", "stripe", "imagekitio", "mail.log"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

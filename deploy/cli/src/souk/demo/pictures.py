@@ -38,7 +38,7 @@ async def photograph(shop: Shop) -> None:
     check(not await _upload(ticket, b"%PDF-1.7" + picture[8:]), "the token let another type pass")
     ticket = await _token(seller, picture)
     file_id = await _upload(ticket, picture)
-    check(file_id, "the upload was refused")
+    check(bool(file_id), "the upload was refused")
     note(f"uploaded {len(picture):,} bytes; another folder, name, size or type was refused")
     check(not await _upload(ticket, picture), "one token took two uploads")
     asset = await seller.post("/assets", {"file_id": file_id}, wait=10)

@@ -106,6 +106,7 @@ MACHINES: Final = (
         silent=frozenset({"product.updated"}),
         dense=False,
     ),
+    Machine("catalog", "asset_transitions", _CATALOG, ("assets", "id", "a.status"), {"ready": "asset.registered"}),
     Machine(
         "notifier",
         "notification_transitions",
@@ -178,7 +179,7 @@ async def payment_steps(visit: Visit) -> None:
 
 @check("I10 catalog: steps and events", "catalog")
 async def catalog_steps(visit: Visit) -> None:
-    """Every move of a holding, a grant or a product has its event, and every such event its move."""
+    """Every move of a holding, a grant, a product or a file has its event, and every such event its move."""
     for machine in _of("catalog"):
         await _check_machine(visit, machine)
 
