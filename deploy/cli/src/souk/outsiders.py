@@ -36,7 +36,7 @@ async def fuzz(home: Home, given: Mapping[str, str], options: Sequence[str]) -> 
         document.write_text((DOCS / "openapi.json").read_text().replace(ID, product_id))
         told = {"SOUK_URL": where.public, "SOUK_EMAIL": email, "SOUK_PASSWORD": password, "PYTHONPATH": str(_FUZZ)}
         command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(_FUZZ / "fuzz.toml")]
-        return await _watch([*command, "run", str(document), *options], {**given, **told})
+        return await _watch([*command, "run", str(document), *options], {**given, **told}, home.path)
 
 
 async def newman(home: Home, given: Mapping[str, str], options: Sequence[str]) -> int:
@@ -73,6 +73,6 @@ async def _become_seller(where: Addresses, email: str, password: str) -> str:
         return str(products["items"][0]["id"])
 
 
-async def _watch(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    process = await asyncio.create_subprocess_exec(*command, env=dict(environ))
+async def _watch(command: Sequence[str], environ: Mapping[str, str], folder: Path = ROOT) -> int:
+    process = await asyncio.create_subprocess_exec(*command, env=dict(environ), cwd=folder)
     return await process.wait()

@@ -65,7 +65,7 @@ async def demo(base_url: str, sandbox: str, admin: tuple[str, str], databases: M
     async with httpx2.AsyncClient(timeout=30) as http:
         guest = Client(http, base_url)
         await seed(guest, admin)
-        shop = await _open_shop(http, base_url, sandbox, admin)
+        shop = await open_shop(http, base_url, sandbox, admin)
         witness = Witness(databases, f"{sandbox}/mail/messages", http)
         watching = asyncio.create_task(witness.watch())
         try:
@@ -83,7 +83,8 @@ async def demo(base_url: str, sandbox: str, admin: tuple[str, str], databases: M
     return 1 if off else 0
 
 
-async def _open_shop(http: httpx2.AsyncClient, base_url: str, sandbox: str, admin: tuple[str, str]) -> Shop:
+async def open_shop(http: httpx2.AsyncClient, base_url: str, sandbox: str, admin: tuple[str, str]) -> Shop:
+    """Return what the scenes play with, its customer and its admin signed in."""
     guest = Client(http, base_url)
     customer = await guest.login(*CUSTOMER[1:])
     products = (await guest.get("/products", params={"limit": "100"}))["items"]
