@@ -56,6 +56,19 @@ async def test_news_of_an_upload_find_it_before_its_time_is_over(imagekit):
     assert (await imagekit.register(file_id=file_id)).json()["status"] == "ready"
 
 
+async def test_news_that_overtake_a_registration_do_not_end_it(imagekit):
+    ticket = await imagekit.ticket(SMALL)
+    file_id = (await imagekit.send(ticket, SMALL)).json()["fileId"]
+    asked = await imagekit.register(file_id=file_id, wait=0)
+    assert (asked.status_code, asked.json()["status"]) == (202, "checking")
+    (headers, body), *_ = await letters(imagekit, "file.created")
+    await imagekit.client.post(HOOK, content=body, headers=headers)
+    await imagekit.one.work_loops("tidying assets")
+    again = await imagekit.register(file_id=file_id, wait=0)
+    assert again.status_code in {201, 202}, again.text
+    assert (await imagekit.register(file_id=file_id)).json()["status"] == "ready"
+
+
 async def test_either_secret_opens_while_one_replaces_the_other(make_gallery):
     gallery = await make_gallery("imagekit", IMAGEKIT_WEBHOOK_SECRET=f"whsec_new, {SECRET}")
     await gallery.asset(SMALL)

@@ -1,12 +1,13 @@
 """The tree of categories: sellers name branches, administrators tend it."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.errors import CategoryInUse, CategoryTaken, CategoryTooDeep
 from catalog.models import Category
-from catalog.queries import find_category, get_category, get_height, is_category_used
+from catalog.queries import find_category, get_category, get_height, is_category_used, list_places
 from common.db import fetch, now
 from common.events import new_id
 
@@ -22,12 +23,17 @@ WHERE path = $1 OR starts_with(path, $1 || '/')
 """
 
 
-async def find_or_make(session: AsyncSession, path: str | None) -> UUID | None:
-    """Return the category of a path such as `Prints/Framed`, made where it is missing; None for none."""
-    if not path:
-        return None
-    if known := await find_category(session, path):
-        return known
+async def find_places(session: AsyncSession, paths: Iterable[str | None]) -> dict[str, UUID | None]:
+    """Return the categories of paths such as `Prints/Framed`, made where they are missing; the empty path is none."""
+    wanted = sorted({path for path in paths if path})
+    known: dict[str, UUID | None] = {"": None, **await list_places(session, wanted)}
+    for path in wanted:
+        if path not in known:
+            known[path] = await _make(session, path)
+    return known
+
+
+async def _make(session: AsyncSession, path: str) -> UUID | None:
     parent, made = None, ""
     for name in path.split("/"):
         made = f"{made}/{name}" if made else name

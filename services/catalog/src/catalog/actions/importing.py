@@ -1,72 +1,57 @@
 """Putting up and changing many products at once, each known by its sku."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog.actions.products import Editor, create_products, edit_product
+from catalog.actions.categories import find_places
+from catalog.actions.products import apply_edit, create_products
 from catalog.models import Edit, ImportLine, ImportResult, Product, Wish
 from catalog.queries import find_by_sku
 from common.errors import Problem
 
-
-@dataclass(slots=True)
-class _Work:
-    """What is new of an import, and where it stands in it."""
-
-    places: list[int] = field(default_factory=list)
-    lines: list[ImportLine] = field(default_factory=list)
+Places = Mapping[str, UUID | None]
 
 
 async def import_products(session: AsyncSession, seller_id: UUID, lines: Sequence[ImportLine]) -> list[ImportResult]:
     """Put up or change a seller's products; return what became of each line. A refused one does not stop the rest.
 
-    Everything is told in the bulk lane.
+    All together where nothing is wrong with any, else by halves. Everything is told in the bulk lane.
     """
-    known = await find_by_sku(session, seller_id, [line.sku for line in lines])
-    results: list[ImportResult | None] = [None] * len(lines)
-    new = _Work()
-    for place, line in enumerate(lines):
-        if line.sku in known:
-            results[place] = await _change(session, known[line.sku], line)
-        else:
-            new.places.append(place)
-            new.lines.append(line)
-    for place, result in zip(new.places, await _put_up(session, new.lines), strict=True):
-        results[place] = result
-    return [result for result in results if result is not None]
-
-
-async def _change(session: AsyncSession, product: Product, line: ImportLine) -> ImportResult:
-    before = product.version
-    try:
-        async with session.begin_nested():
-            edit = _known_variants(product, line.edit)
-            await edit_product(session, product.id, Editor(product.seller_id, _any_version), edit, "bulk")
-    except Problem as problem:
-        return ImportResult("refused", problem=problem)
-    return ImportResult("unchanged" if product.version == before else "updated", product.id)
-
-
-async def _put_up(session: AsyncSession, lines: Sequence[ImportLine]) -> list[ImportResult]:
-    """Put new products up, all together where nothing is wrong with any."""
     if not lines:
         return []
     try:
         async with session.begin_nested():
-            return await _create(session, lines)
+            return await _import(session, seller_id, lines)
     except Problem as problem:
         if len(lines) == 1:
             return [ImportResult("refused", problem=problem)]
-    return [result for line in lines for result in await _put_up(session, [line])]
+    half = len(lines) // 2
+    before = await import_products(session, seller_id, lines[:half])
+    return [*before, *await import_products(session, seller_id, lines[half:])]
 
 
-async def _create(session: AsyncSession, lines: Iterable[ImportLine]) -> list[ImportResult]:
-    made = [(*line.make(), line.category) for line in lines]
-    await create_products(session, made, "bulk")
-    return [ImportResult("created", product.id) for product, *_ in made]
+async def _import(session: AsyncSession, seller_id: UUID, lines: Sequence[ImportLine]) -> list[ImportResult]:
+    places = await find_places(session, [line.category for line in lines])
+    known = await find_by_sku(session, seller_id, [line.sku for line in lines])
+    new = [line for line in lines if line.sku not in known]
+    made = {line.sku: (*line.make(), line.category) for line in new}
+    if made:
+        await create_products(session, list(made.values()), "bulk")
+    results = []
+    for line in lines:
+        if line.sku in made:
+            results.append(ImportResult("created", made[line.sku][0].id))
+        else:
+            results.append(await _change(session, known[line.sku], line, places))
+    return results
+
+
+async def _change(session: AsyncSession, product: Product, line: ImportLine, places: Places) -> ImportResult:
+    changed = await apply_edit(session, product, _known_variants(product, line.edit), places, "bulk")
+    return ImportResult("updated" if changed else "unchanged", product.id)
 
 
 def _known_variants(product: Product, edit: Edit) -> Edit:
@@ -79,7 +64,3 @@ def _known_variants(product: Product, edit: Edit) -> Edit:
 
 def _known(wish: Wish, variant_id: UUID | None) -> Wish:
     return wish if variant_id is None else replace(wish, id=variant_id, stock=None)
-
-
-def _any_version(_: int) -> None:
-    return

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog.actions.categories import find_or_make
+from catalog.actions.categories import find_places
 from catalog.actions.counting import open_stock
 from catalog.actions.furnishing import furnish, furnished
 from catalog.actions.naming import claim_names
@@ -42,9 +42,9 @@ async def create_products(
         check_variants(product.variants)
     await furnish(session, (product for product, *_ in given))
     await claim_names(session, [product for product, *_ in given])
-    places = {path: await find_or_make(session, path) for path in {path for *_, path in given}}
+    places = await find_places(session, [path for *_, path in given])
     for product, _, path in given:
-        product.category_id = places[path]
+        product.category_id = places[path or ""]
         session.add(product)
     await session.flush()
     for product, stock, _ in given:
@@ -53,18 +53,24 @@ async def create_products(
     await session.flush()
 
 
-async def edit_product(
-    session: AsyncSession, product_id: UUID, editor: Editor, edit: Edit, lane: Lane = "live"
-) -> Product:
+async def edit_product(session: AsyncSession, product_id: UUID, editor: Editor, edit: Edit) -> None:
     """Change a product; the prices it had stay good for the orders made until now.
 
     Raises ProductNotFound, ProductNoLongerSold, PreconditionFailed, PricedByVariant and what is wrong with its prices.
     """
     product = await get_product_to_change(session, product_id, editor.seller_id)
     editor.check(product.version)
+    places = await find_places(session, [edit.category])
+    await apply_edit(session, product, edit, places)
+
+
+async def apply_edit(
+    session: AsyncSession, product: Product, edit: Edit, places: Mapping[str, UUID | None], lane: Lane = "live"
+) -> bool:
+    """Change a product that is locked, its category by the paths' places; say whether anything differed."""
     changes = edit.changes
     if edit.category is not None:
-        changes |= {"category_id": await find_or_make(session, edit.category)}
+        changes |= {"category_id": places[edit.category]}
     different = product.edit(await furnished(session, product, changes))
     if product.max_quantity is not None and product.min_quantity > product.max_quantity:
         raise QuantitiesCross
@@ -73,13 +79,14 @@ async def edit_product(
     moment = now()
     priced, stock = _ask(product, edit, moment)
     moved = edit.status is not None and edit.status != product.status
-    if different or priced or moved:
-        product.touch(moment)
-        await _reprice(session, product, moment)
-        open_stock(session, stock, product.seller_id)
-        _tell_change(session, product, edit.status if moved else None, lane)
-        await session.flush()
-    return product
+    if not (different or priced or moved):
+        return False
+    product.touch(moment)
+    await _reprice(session, product, moment)
+    open_stock(session, stock, product.seller_id)
+    _tell_change(session, product, edit.status if moved else None, lane)
+    await session.flush()
+    return True
 
 
 async def archive_product(session: AsyncSession, product_id: UUID, editor: Editor) -> None:

@@ -13,7 +13,14 @@ from catalog.queries.assets import (
     list_ready,
     list_told_of,
 )
-from catalog.queries.categories import find_category, get_category, get_height, is_category_used, list_categories
+from catalog.queries.categories import (
+    find_category,
+    get_category,
+    get_height,
+    is_category_used,
+    list_categories,
+    list_places,
+)
 from catalog.queries.downloads import get_grant_to_use, list_downloads, list_live_grants, list_terms
 from catalog.queries.products import (
     check_owner,
@@ -57,6 +64,7 @@ __all__ = [
     "list_live_grants",
     "list_offers",
     "list_overdue",
+    "list_places",
     "list_products",
     "list_ready",
     "list_reservations",

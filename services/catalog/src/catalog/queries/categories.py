@@ -1,5 +1,6 @@
 """The tree of categories as it is asked for."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
@@ -30,6 +31,14 @@ SELECT 1 WHERE EXISTS (SELECT FROM products WHERE category_id = $1)
 async def find_category(session: AsyncSession, path: str) -> UUID | None:
     """Return the category of a path, or None."""
     return (await session.scalars(select(Category.id).where(Category.path == path))).one_or_none()
+
+
+async def list_places(session: AsyncSession, paths: Sequence[str]) -> dict[str, UUID]:
+    """Return the categories of those paths that have one."""
+    if not paths:
+        return {}
+    rows = await session.execute(select(Category.path, Category.id).where(Category.path.in_(paths)))
+    return {row.path: row.id for row in rows}
 
 
 async def get_category(session: AsyncSession, category_id: UUID) -> Category:
