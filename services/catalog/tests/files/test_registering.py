@@ -1,9 +1,11 @@
 """Registering uploads: whose they are, when their store is away, and how long one waits."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
+from common import faults
 from common.events import new_id
 from common.testing import bearer
 
@@ -16,7 +18,8 @@ async def uploaded(gallery):
     ticket = await gallery.ticket(SMALL)
     sent = await gallery.send(ticket, SMALL)
     assert sent.is_success, sent.text
-    return ticket["asset_id"], sent.json().get("fileId") or sent.json().get("file_id")
+    told = sent.json() if "json" in sent.headers["content-type"] else {}
+    return ticket["asset_id"], told.get("fileId") or told.get("file_id")
 
 
 async def unavailable(scope, receive, send):
@@ -133,6 +136,22 @@ async def test_who_lost_the_lease_writes_nothing(imagekit):
     rows = await imagekit.sql("SELECT status, due_at > now() AS late FROM assets")
     assert [(row["status"], row["late"]) for row in rows] == [("deleted", True)]
     assert await imagekit.one.told("asset.registered") == []
+
+
+@pytest.mark.parametrize("place", ["loop.claimed", "loop.called", "loop.written"])
+async def test_whoever_dies_over_a_check_leaves_it_to_the_next(make_gallery, place):
+    gallery = await make_gallery("s3")
+    asset_id, _ = await uploaded(gallery)
+    headers = {**gallery.headers, "Prefer": "wait=0"}
+    await gallery.client.post("/assets", json={"asset_id": asset_id}, headers=headers)
+    faults.arm(f"{place}:raise")
+    with suppress(faults.FaultInjected):
+        await gallery.one.work_loops("checking assets")
+    faults.arm("")
+    assert (await gallery.show(asset_id))["status"] == ("ready" if place == "loop.written" else "checking")
+    await gallery.sql("UPDATE assets SET leased_until = now() - interval '1 second'")
+    assert (await gallery.register(asset_id=asset_id)).json()["status"] == "ready"
+    assert len(await gallery.one.told("asset.registered")) == 1
 
 
 async def test_a_crowd_of_questions_is_not_stored(make_gallery):
