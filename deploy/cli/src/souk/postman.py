@@ -22,7 +22,7 @@ _VARIABLES: Final = {
 # Things are made before they are shown, changed and taken away.
 _ORDER: Final = ("post", "get", "patch", "put", "delete")
 # What an order is made of has to be for sale; what the catalogue's own folder makes is taken away in the end.
-_BODIES: Final = {"product_id": "{{bought_product_id}}"}
+_BODIES: Final = {"product_id": "{{bought_product_id}}", "refresh_token": "{{refresh_token}}"}
 _FORMS: Final = {"application/x-www-form-urlencoded": "urlencoded", "multipart/form-data": "formdata"}
 
 
@@ -99,7 +99,7 @@ def _filled(example: object, name: str = "") -> object:
         return {key: _filled(value, key) for key, value in example.items()}
     if isinstance(example, list):
         return [_filled(value, name) for value in example]
-    return _BODIES.get(name, f"{{{{{name}}}}}") if example == ID else example
+    return _BODIES.get(name, f"{{{{{name}}}}}" if example == ID else example)
 
 
 def _tests(path: str, operation: Operation) -> Iterator[str]:
