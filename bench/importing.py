@@ -55,7 +55,14 @@ def _felt(quiet: list[tuple[float, float]], busy: list[tuple[float, float]]) -> 
 async def _import(
     home: Home, port: int, file: Path, buy: Buy | None
 ) -> tuple[float, list[tuple[float, float]], list[float]]:
-    command = [str(Path(sys.executable).parent / "souk"), "catalog", "import", str(file), "--url", f"http://127.0.0.1:{port}"]
+    command = [
+        str(Path(sys.executable).parent / "souk"),
+        "catalog",
+        "import",
+        str(file),
+        "--url",
+        f"http://127.0.0.1:{port}",
+    ]
     login = {"SOUK_EMAIL": ADMIN_EMAIL, "SOUK_PASSWORD": str(home.secrets()["ADMIN_PASSWORD"])}
     began, felt, memory = time.monotonic(), [], []
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=os.environ | login)

@@ -78,8 +78,9 @@ async def history(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> A
         ids = await live(street)
         told = (await street.http.get(f"{street.sandbox}/truth")).json()
         mails = (await street.http.get(f"{street.sandbox}/mail/messages")).json()
-    # The system has stopped, so nobody looks at the open payment any more.
+    # The system has stopped, so nobody looks at the open payment and the announced file any more.
     await run(urls["payments"], "UPDATE payments SET due_at = now() + interval '1 day' WHERE due_at IS NOT NULL")
+    await run(urls["catalog"], "UPDATE assets SET due_at = now() + interval '1 day' WHERE due_at IS NOT NULL")
     for url in urls.values():
         await run(url, DROP_EMPTY_MONTHS)
     yield History(urls, told, mails, ids)

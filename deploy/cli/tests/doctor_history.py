@@ -72,6 +72,11 @@ class Street:
         body |= {"low_stock": stock - 1} if stock else {}  # the first that is bought makes it low
         return (await self.post("catalog", "/products", body, "seller"))["id"]
 
+    async def announce(self) -> None:
+        """Ask for a token to upload a file that never comes."""
+        told = {"name": "Dune.jpg", "content_type": "image/jpeg", "size": 1000}
+        await self.post("catalog", "/uploads/token", told, "seller")
+
     async def order(self, *items: tuple[str, int], way: str = "stripe:intent") -> Json:
         wanted = [{"product_id": product, "quantity": quantity} for product, quantity in items]
         return await self.post("orders", "/orders", {"items": wanted, "payment": chosen(way)})
@@ -201,6 +206,7 @@ async def live(street: Street) -> dict[str, str]:
         street.people[who] = UUID((await street.post("auth", "/auth/register", account))["id"])
     await street.post("auth", "/auth/login", {"email": "buyer@souk.test", "password": "a long password"})
     picture, print_ = await street.sell("digital", None), await street.sell("physical", 5)
+    await street.announce()
     async with asyncio.timeout(10):
         while await street.value("orders", "SELECT count(*) FROM products") < 2:
             await asyncio.sleep(0.05)

@@ -13,6 +13,10 @@ _LEASED: Final = {
         "refunds": "status IN ('intended', 'unknown', 'pending')",
         "provider_events": "status = 'stored'",
     },
+    "catalog": {
+        "assets": "status IN ('issued', 'checking', 'orphaned')",
+        "registrations": "true",
+    },
     "notifier": {"notifications": "status IN ('queued', 'sending')"},
 }
 _STALE: Final = "SELECT id, leased_until AS at FROM {table} WHERE leased_until < now()"

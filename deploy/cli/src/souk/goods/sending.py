@@ -17,7 +17,7 @@ from souk.goods.reading import Line
 
 Json = dict[str, Any]
 Refused = Callable[[int, object, list[Json]], None]
-_LINES, _BYTES = 100, 150_000
+_LINES, _BYTES = 20, 150_000  # a batch is worked at once, and whoever buys meanwhile waits for it
 _PATIENCE: Final = 120.0  # seconds for which a server that is away is asked again
 
 
