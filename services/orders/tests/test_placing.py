@@ -70,10 +70,16 @@ async def test_an_archive_heard_before_the_product_waits_for_it(shop: Shop) -> N
 
 async def test_a_product_told_of_a_moment_later_is_awaited(shop: Shop) -> None:
     dune = uuid4()
-    placing = asyncio.create_task(shop.post(shop.wish((dune, 1))))
+    placing = asyncio.create_task(shop.post(shop.wish((dune, 1)), wait=5))
     await asyncio.sleep(0.2)
     await shop.product(product_id=dune)
     assert (await placing).status_code == 201
+
+
+async def test_a_product_is_not_awaited_for_who_does_not_wait(shop: Shop) -> None:
+    async with asyncio.timeout(0.7):
+        answer = await shop.post(shop.wish((uuid4(), 1)), wait=0)
+    assert answer.json()["code"] == "product_not_ready"
 
 
 async def test_a_product_nobody_knows_is_not_ready(shop: Shop) -> None:
