@@ -85,7 +85,7 @@ def _renamed(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, An
         text = text.replace(f'"#/components/schemas/{name}"', f'"#/components/schemas/{other}"')
     renamed: dict[str, Any] = json.loads(text)
     schemas = renamed["components"]["schemas"]
-    for name in names.keys() & schemas.keys():
+    for name in sorted(names.keys() & schemas.keys()):
         schemas[names[name]] = {**schemas.pop(name), "title": names[name]}
     return renamed
 
