@@ -87,7 +87,8 @@ async def test_seeding_that_broke_off_is_ended_by_the_next(system: Open, http: h
     await connection.execute(change, kept, CUSTOMER[1])
     await connection.close()
     assert not await seed(guest, admin)
-    assert len((await guest.get("/products", params={"limit": "100"}))["items"]) == 12
+    names = [product["name"] for product in (await guest.get("/products", params={"limit": "100"}))["items"]]
+    assert len(names) == len(set(names)) >= 12
 
 
 async def test_the_shop_has_both_kinds_in_four_currencies_and_something_scarce(

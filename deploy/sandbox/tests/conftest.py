@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-
-httpx2.alias_httpx()  # the SDK's async client wants httpx, which is not installed
-
 import imagekitio
 import pytest
 import razorpay
@@ -72,7 +69,7 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
 @functools.cache
 def imagekit() -> imagekitio.ImageKit:
     """The SDK that judges webhooks; it calls nobody."""
-    return imagekitio.ImageKit(private_key="none", http_client=httpx2.Client(trust_env=False))
+    return imagekitio.ImageKit(private_key="none", http_client=imagekitio.DefaultHttpxClient(trust_env=False))
 
 
 def genuine(body: bytes, request: Request) -> bool:

@@ -50,7 +50,10 @@ async def _import(session: AsyncSession, seller_id: UUID, lines: Sequence[Import
 
 
 async def _change(session: AsyncSession, product: Product, line: ImportLine, places: Places) -> ImportResult:
-    changed = await apply_edit(session, product, _known_variants(product, line.edit), places, "bulk")
+    edit = _known_variants(product, line.edit)
+    if product.sku is None:
+        edit.changes.pop("sku", None)  # it is its slug, by which the product is known
+    changed = await apply_edit(session, product, edit, places, "bulk")
     return ImportResult("updated" if changed else "unchanged", product.id)
 
 

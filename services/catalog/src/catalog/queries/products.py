@@ -73,10 +73,14 @@ async def get_product_to_change(session: AsyncSession, product_id: UUID, seller_
 
 
 async def find_by_sku(session: AsyncSession, seller_id: UUID, skus: Sequence[str]) -> dict[str, Product]:
-    """Return a seller's products of these skus with their variants, locked in the order of their ids."""
-    query = select(Product).where(Product.seller_id == seller_id, Product.sku.in_(skus)).order_by(Product.id)
+    """Return a seller's products of these skus with their variants, locked in the order of their ids.
+
+    A product without a sku is known by its slug.
+    """
+    known = Product.sku.in_(skus) | (Product.sku.is_(None) & Product.slug.in_(skus))
+    query = select(Product).where(Product.seller_id == seller_id, known).order_by(Product.id)
     rows = await session.scalars(query.options(*_WHOLE).with_for_update(key_share=True, of=Product))
-    return {product.sku: product for product in rows if product.sku is not None}
+    return {product.sku or product.slug: product for product in rows}
 
 
 async def find_turning_product(session: AsyncSession, moment: datetime) -> Product | None:
