@@ -23,6 +23,14 @@ from .doctor_history import DROP_EMPTY_MONTHS, History, live, living, run
 SOURCE = Path(__file__).parents[1] / "src"
 PROBE = "import sys, asyncpg, souk.machines.postgres; sys.exit(sys.version_info < (3, 11))"
 
+# The system has stopped, whoever was at it then: nobody looks at the open payment and the announced file any more.
+ASLEEP = {
+    "payments": """UPDATE payments SET due_at = now() + interval '1 day', lease = NULL, leased_until = NULL
+        WHERE due_at IS NOT NULL""",
+    "catalog": """UPDATE assets SET due_at = now() + interval '1 day', lease = NULL, leased_until = NULL
+        WHERE due_at IS NOT NULL""",
+}
+
 
 @pytest.fixture
 def python_env() -> dict[str, str]:
@@ -78,9 +86,8 @@ async def history(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> A
         ids = await live(street)
         told = (await street.http.get(f"{street.sandbox}/truth")).json()
         mails = (await street.http.get(f"{street.sandbox}/mail/messages")).json()
-    # The system has stopped, so nobody looks at the open payment and the announced file any more.
-    await run(urls["payments"], "UPDATE payments SET due_at = now() + interval '1 day' WHERE due_at IS NOT NULL")
-    await run(urls["catalog"], "UPDATE assets SET due_at = now() + interval '1 day' WHERE due_at IS NOT NULL")
+    for service, statement in ASLEEP.items():
+        await run(urls[service], statement)
     for url in urls.values():
         await run(url, DROP_EMPTY_MONTHS)
     yield History(urls, told, mails, ids)
