@@ -1,9 +1,10 @@
 """What Schemathesis is told beside the document."""
 
-from typing import Final
+from typing import Any, Final
+from uuid import uuid4
 
 import schemathesis
-from schemathesis import Case
+from schemathesis import Case, HookContext
 from schemathesis.checks import CheckContext
 from schemathesis.core.failures import Failure
 from schemathesis.core.transport import Response
@@ -18,6 +19,13 @@ _SHAPE: Final = frozenset("body_missing malformed_json duplicate_key object_expe
 
 class RefusedForItsShape(Failure):
     """A request that is as the document wants it was refused as if it were not."""
+
+
+@schemathesis.hook
+def before_call(_: HookContext, case: Case, _kwargs: dict[str, Any]) -> None:
+    """Give every step of a sequence a key of its own: a repeated one is answered with what may be deleted since."""
+    if case.meta and case.meta.phase.name.value == "stateful" and "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = str(uuid4())
 
 
 @schemathesis.check
