@@ -1,6 +1,7 @@
 """Running services in a process: one public listener, one internal listener, and a stop that loses nothing."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -126,6 +127,7 @@ async def serving(services: Sequence[Service], app: ASGIApp, settings: ServiceSe
             await stack.enter_async_context(listening(app, settings.host, settings.port))
         for service in services:
             await stack.enter_async_context(service.running())
+        _settle()
         log.info("started", services=[service.name for service in services], role=settings.role)
         try:
             yield
@@ -133,6 +135,12 @@ async def serving(services: Sequence[Service], app: ASGIApp, settings: ServiceSe
             log.info("stopping")
             for service in services:
                 service.stopping = True
+
+
+def _settle() -> None:
+    # What the start has made stays; walking its 180,000 objects again would stop everything for a tenth of a second.
+    gc.collect()
+    gc.freeze()
 
 
 def stop_signal() -> asyncio.Event:
