@@ -39,7 +39,7 @@ def import_products(  # noqa: PLR0913, PLR0917 - the command's options
     url: Url = _HERE,
     seller: Seller = None,
     errors: Annotated[Path | None, typer.Option(help="Where to write every refused line, as JSON lines.")] = None,
-    share: Annotated[float, typer.Option(min=0.05, max=1, help="Which share of the time to work.")] = 0.35,
+    share: Annotated[float, typer.Option(min=0.05, max=1, help="Which share of the time to work.")] = 0.25,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would become of it; change nothing.")] = False,  # noqa: FBT002 - as typer has it
 ) -> None:
     """Put up and change products, each known by its sku: the same file again changes nothing.

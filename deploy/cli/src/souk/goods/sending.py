@@ -27,7 +27,7 @@ class Manner:
 
     seller_id: str | None = None
     dry_run: bool = False
-    share: float = 0.35
+    share: float = 0.25
 
 
 @dataclass(slots=True)
