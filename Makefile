@@ -14,7 +14,7 @@ OWN_UV := .souk/uv
 # What makes clients wants other versions of what Souk stands on, so it has an environment of its own.
 GENERATOR := .souk/clients
 NODE := deploy/clients/node_modules/.package-lock.json
-SERVICES := auth catalog notifier orders payments
+SERVICES := $(patsubst services/%/pyproject.toml,%,$(wildcard services/*/pyproject.toml))
 LOCKED := $(SERVICES) sandbox cli
 PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml deploy/*/pyproject.toml)
 MEMBERS := $(PROJECTS:/pyproject.toml=)
