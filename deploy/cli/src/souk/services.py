@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final, Protocol
 
 import auth.main
 import catalog.main
@@ -14,23 +15,27 @@ from common.service import Service
 
 Build = Callable[[Mapping[str, str], Wire | None], Service]
 
-BUILDERS: dict[str, Build] = {
-    "auth": auth.main.build,
-    "catalog": catalog.main.build,
-    "orders": orders.main.build,
-    "payments": payments.main.build,
-    "notifier": notifier.main.build,
+
+class _Main(Protocol):
+    """A service's `main`."""
+
+    MIGRATIONS: Path
+
+    def build(self, environ: Mapping[str, str], wire: Wire | None = None) -> Service: ...
+
+
+_MAINS: Final[Mapping[str, _Main]] = {
+    "auth": auth.main,
+    "catalog": catalog.main,
+    "orders": orders.main,
+    "payments": payments.main,
+    "notifier": notifier.main,
 }
-MIGRATIONS: dict[str, Path] = {
-    "auth": auth.main.MIGRATIONS,
-    "catalog": catalog.main.MIGRATIONS,
-    "orders": orders.main.MIGRATIONS,
-    "payments": payments.main.MIGRATIONS,
-    "notifier": notifier.main.MIGRATIONS,
-}
-EVENTS: tuple[EventRouter, ...] = (
+EVENTS: Final[tuple[EventRouter, ...]] = (
     catalog.main.events,
     orders.main.events,
     payments.main.events,
     notifier.main.events,
 )
+BUILDERS: Final[Mapping[str, Build]] = {name: main.build for name, main in _MAINS.items()}
+MIGRATIONS: Final[Mapping[str, Path]] = {name: main.MIGRATIONS for name, main in _MAINS.items()}
