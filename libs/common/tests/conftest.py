@@ -22,6 +22,8 @@ from common.telemetry import Metrics
 from common.testing import bearer, signing_key
 from common.wakeups import Waker
 
+from .rabbits import Rabbit
+
 OpenDatabase = Callable[..., Awaitable[Database]]
 
 
@@ -202,6 +204,16 @@ async def through_proxy():
     for proxy in made:
         proxy.flowing.set()
         await proxy.stop()
+
+
+@pytest_asyncio.fixture
+async def rabbit(amqp_url, rabbitmq, through_proxy):
+    """A queue on the module's own virtual host."""
+    made = Rabbit(amqp_url, rabbitmq.management, through_proxy)
+    await made.declare()
+    yield made
+    for wire in made.wires:
+        await wire.close()
 
 
 CUSTOMER, NEIGHBOUR = new_id(), new_id()

@@ -5,51 +5,9 @@ import time
 
 import aio_pika
 import pytest
-import pytest_asyncio
 
-from common.broker import Hearer, Message, NotConfirmed, RabbitWire, apply_topology
+from common.broker import NotConfirmed
 from common.broker.connection import open_channel
-from common.events import new_id
-
-
-class Rabbit:
-    """A wire to a queue of this test's own, and the broker's back door."""
-
-    def __init__(self, url, management, through_proxy):
-        self.url, self._management, self._through_proxy = url, management, through_proxy
-        self.vhost = url.rsplit("/", 1)[1]
-        self.queue = f"q-{new_id().hex}"
-        self.type = f"test.{new_id().hex}"
-        self.got, self.wires = [], []
-
-    async def declare(self):
-        await apply_topology(self.url, [Hearer(self.queue, frozenset({self.type}))])
-
-    async def proxied(self, **options):
-        proxy = await self._through_proxy(self.url)
-        return proxy, self.wire(proxy.url, **options)
-
-    def wire(self, url=None, **options):
-        self.wires.append(RabbitWire(url or self.url, **{"confirm_timeout": 5, "watchdog": 0.1, **options}))
-        return self.wires[-1]
-
-    def messages(self, *bodies):
-        return [Message(new_id(), self.type, "live", body) for body in bodies]
-
-    async def keep(self, deliveries):
-        self.got.extend(deliveries)
-
-    def delete_queue(self):
-        self._management.call("DELETE", f"queues/{self.vhost}/{self.queue}")
-
-
-@pytest_asyncio.fixture
-async def rabbit(amqp_url, rabbitmq, through_proxy):
-    made = Rabbit(amqp_url, rabbitmq.management, through_proxy)
-    await made.declare()
-    yield made
-    for wire in made.wires:
-        await wire.close()
 
 
 async def test_messages_rest_on_disk_as_structured_cloud_events(rabbit):

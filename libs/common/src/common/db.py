@@ -77,8 +77,10 @@ class Database:
     def __init__(self, engine: AsyncEngine, service: str, waker: Waker) -> None:
         self.engine, self.service, self.waker = engine, service, waker
         self.dsn = plain_dsn(engine.url.render_as_string(hide_password=False))
-        info = {"source": f"/{service}", "waker": waker}
-        self._sessions = async_sessionmaker(engine, info=info, expire_on_commit=False, sync_session_class=UnitOfWork)
+        self._info = {"source": f"/{service}", "waker": waker, "shards": 1}
+        self._sessions = async_sessionmaker(
+            engine, info=self._info, expire_on_commit=False, sync_session_class=UnitOfWork
+        )
         # A query alone needs no BEGIN and no ROLLBACK around it: one trip to the server instead of three.
         queries = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._queries = async_sessionmaker(queries, expire_on_commit=False, sync_session_class=QueryOnly)
@@ -129,6 +131,10 @@ class Database:
                 pooled.invalidate(soft=True)
             await greenlet_spawn(pooled.close)
         return rows
+
+    def spread(self, shards: int) -> None:
+        """Let facts be written into so many shards of the outbox from now on."""
+        self._info["shards"] = shards
 
     async def close(self) -> None:
         """Close every connection."""
@@ -217,8 +223,8 @@ class QueryOnly(Session):
 
 
 _INSERT_EVENTS = """
-INSERT INTO outbox (id, type, subject, lane, mandatory, body)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::boolean[], $6::bytea[])
+INSERT INTO outbox (id, type, subject, lane, shard, mandatory, body)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::smallint[], $6::boolean[], $7::bytea[])
 """
 
 

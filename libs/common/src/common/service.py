@@ -19,7 +19,7 @@ from common.http import create_app
 from common.http.prefer import WaitingRoom
 from common.inbox import EventRouter, Inbox, InboxPolicy, Retries
 from common.loops import Loop, run_loop
-from common.outbox import Relay
+from common.outbox import Relays
 from common.sealed import Opener, Sealer
 from common.settings import ServiceSettings
 from common.telemetry import Metrics
@@ -45,7 +45,7 @@ class Service:
     key_source: KeySource | None
     loops: Sequence[Loop] = ()
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
-    relay: Relay | None = None
+    relay: Relays | None = None
     stopping: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -103,7 +103,7 @@ class Service:
         policy = InboxPolicy(handler_limit=settings.handler_limit.total_seconds(), pace=settings.pace)
         inbox = Inbox(self.database, self.events, self.metrics, policy)
         retries = Retries(self.database, self.events, self.metrics, policy)
-        self.relay = Relay(self.database, self.wire, self.metrics)
+        self.relay = Relays(self.database, self.wire, self.metrics, settings.relay_shards)
         heard = _LANES if self.events.types else ()
         lanes = [(f"{lane} consumer", self.wire.consume(self.name, lane, inbox.take)) for lane in heard]
         loops = (*self.loops, *housekeeping(self.database, self.metrics))
@@ -158,7 +158,9 @@ def open_service_database(settings: ServiceSettings) -> Database:
     """Open the database a service's settings name; wake-ups cross processes unless all runs in one."""
     url = _asyncpg(settings.database_url)
     waker = Waker(plain_dsn(url) if settings.wire == "rabbitmq" else None)
-    return open_database(url, settings.service, waker=waker, pool_size=settings.database_pool)
+    database = open_database(url, settings.service, waker=waker, pool_size=settings.database_pool)
+    database.spread(settings.relay_shards)
+    return database
 
 
 def build_service(settings: ServiceSettings, database: Database, doors: Doors, wire: Wire | None = None) -> Service:

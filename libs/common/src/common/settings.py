@@ -78,6 +78,7 @@ class ServiceSettings(BaseModel):
     seal_private_key: Annotated[JsonObject | None, Field(alias="SEAL_PRIVATE_KEY")] = None
     seal_public_keys: Annotated[JsonObject, Field(alias="SEAL_PUBLIC_KEYS")] = {}
     handler_limit: Annotated[SomeTime, Field(alias="HANDLER_LIMIT")] = timedelta(seconds=10)
+    relay_shards: Annotated[int, Field(alias="RELAY_SHARDS", ge=1, le=64)] = 1
     pace: Annotated[float, Field(alias="SOUK_PACE", ge=1, le=60)] = 1
     grace: Annotated[Duration, Field(alias="SHUTDOWN_GRACE")] = timedelta(seconds=20)
     faults: Annotated[str, Field(alias="FAULTS")] = ""

@@ -31,6 +31,7 @@ class Publisher:
         self._url, self._timeout = url, confirm_timeout
         self._connection: AbstractConnection | None = None
         self._channel: UnderlayChannel | None = None
+        self._opening = asyncio.Lock()
 
     async def publish(self, messages: Sequence[Message]) -> list[NotConfirmed | None]:
         """Return, per message, None for a positive confirm or why there is none; the time-out bounds the whole call."""
@@ -69,12 +70,13 @@ class Publisher:
         return outcomes
 
     async def _open(self) -> UnderlayChannel:
-        if self._channel is None or self._channel.is_closed:
-            await self.close()
-            self._connection = await connect(self._url, "publisher")
-            channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
-            self._channel = await channel.get_underlay_channel()
-        return self._channel
+        async with self._opening:  # several shards publish over one connection
+            if self._channel is None or self._channel.is_closed:
+                await self.close()
+                self._connection = await connect(self._url, "publisher")
+                channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+                self._channel = await channel.get_underlay_channel()
+            return self._channel
 
 
 def _unknown(outcome: NotConfirmed | None) -> bool:

@@ -2,5 +2,6 @@
 
 from common.outbox.emit import emit
 from common.outbox.relay import Relay
+from common.outbox.shards import Relays
 
-__all__ = ["Relay", "emit"]
+__all__ = ["Relay", "Relays", "emit"]

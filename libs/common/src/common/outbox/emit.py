@@ -1,5 +1,6 @@
 """`emit`: a fact becomes a row in the transaction that made it true."""
 
+import zlib
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +12,11 @@ from common.telemetry import current_trace
 LANES: dict[Lane, int] = {"live": 0, "bulk": 1}
 
 
+def source_of(service: str, shard: int) -> str:
+    """Return who tells the facts of a shard: `/orders`, `/orders/1` and so on, each numbered without a gap."""
+    return f"{service}/{shard}" if shard else service
+
+
 def emit(session: AsyncSession, fact: Event, *, lane: Lane = "live", cause: Event | None = None) -> UUID:
     """Tell a fact when, and only if, this transaction commits; return the event's id.
 
@@ -18,11 +24,12 @@ def emit(session: AsyncSession, fact: Event, *, lane: Lane = "live", cause: Even
     """
     if "source" not in session.info:
         raise RuntimeError("facts are told in a transaction, and this session only reads")
+    shard = zlib.crc32(fact.partition.encode()) % session.info["shards"]
     trace = current_trace() if cause is None else (cause.trace or Trace())
     envelope = Envelope(
         id=new_id(),
         type=fact.wire,
-        source=session.info["source"],
+        source=source_of(session.info["source"], shard),
         subject=fact.subject,
         time=now(),
         data=fact.model_dump(mode="json"),
@@ -35,6 +42,6 @@ def emit(session: AsyncSession, fact: Event, *, lane: Lane = "live", cause: Even
         traceparent=trace.traceparent,
         dataschema=f"urn:souk:{fact.wire}:{fact.version}",
     )
-    row = (envelope.id, fact.wire, envelope.subject, LANES[lane], fact.heard, envelope.encode())
+    row = (envelope.id, fact.wire, envelope.subject, LANES[lane], shard, fact.heard, envelope.encode())
     session.info.setdefault("outgoing", []).append(row)
     return envelope.id

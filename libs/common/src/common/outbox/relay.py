@@ -12,6 +12,7 @@ from common.broker import Message, NotConfirmed, Unroutable, Wire
 from common.db import Database
 from common.events import Lane, with_sequence
 from common.faults import faultpoint
+from common.outbox.emit import source_of
 from common.tasks import contained, nap
 from common.telemetry import Metrics
 
@@ -40,7 +41,7 @@ SELECT o.id, o.type, o.lane, o.mandatory, o.body, o.sequence FROM outbox o
 JOIN due ON due.id = o.id AND due.sequence IS NOT NULL
 ORDER BY lane, id
 """
-_LEAD = "SELECT pg_try_advisory_lock($1)"
+_LEAD = "SELECT CASE WHEN $2 THEN false ELSE pg_try_advisory_lock($1) END"
 # A mark that a crash forgets costs one more publish, which inboxes know; waiting for the disk costs every batch.
 _MARK = """
 UPDATE outbox SET sent_at = now(), error = NULL FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried
@@ -63,15 +64,23 @@ class RelayPolicy:
     frozen_after: float = 15.0
     shard: int = 0
 
+    @property
+    def idle(self) -> str:
+        """After how many milliseconds the server drops a session of ours that says nothing."""
+        return str(int(self.frozen_after * 1000))
+
 
 class Relay:
-    """Publishes a service's outbox while it leads; safe to run in any number of processes."""
+    """Publishes a shard of a service's outbox while it leads; safe to run in any number of processes.
+
+    While it `stands_by` it does not seek the lead, and gives up the one it has.
+    """
 
     def __init__(self, database: Database, wire: Wire, metrics: Metrics, policy: RelayPolicy | None = None) -> None:
         self._database, self._wire, self._metrics = database, wire, metrics
         self._policy = policy or RelayPolicy()
-        self._source = f"/{database.service}" + (f"/{self._policy.shard}" if self._policy.shard else "")
-        self.leading = False
+        self._source = source_of(f"/{database.service}", self._policy.shard)
+        self.leading = self.stands_by = False
 
     async def run(self) -> None:
         """Lead whenever possible, until cancelled."""
@@ -86,16 +95,18 @@ class Relay:
 
     async def _campaign(self) -> None:
         # The lock belongs to this connection and every statement goes through it: who lost it can mark nothing.
-        idle = str(int(self._policy.frozen_after * 1000))
         connection = await asyncpg.connect(
             self._database.dsn,
             timeout=10,
             command_timeout=30,
-            server_settings={"application_name": f"souk-{self._database.service}-relay", "idle_session_timeout": idle},
+            server_settings={
+                "application_name": f"souk-{self._database.service}-relay",
+                "idle_session_timeout": self._policy.idle,
+            },
         )
         try:
             key = zlib.crc32(self._source.encode())
-            while not await connection.fetchval(_LEAD, key):  # noqa: ASYNC110 - another process holds it
+            while not await connection.fetchval(_LEAD, key, self.stands_by):  # noqa: ASYNC110 - another process's turn
                 await asyncio.sleep(self._policy.poll)
             await connection.execute(
                 "INSERT INTO outbox_sequence (source, last) VALUES ($1, 0) ON CONFLICT DO NOTHING", self._source
@@ -108,7 +119,7 @@ class Relay:
         self.leading = True
         log.info("relay leads", source=self._source)
         with self._database.waker.waiting("outbox") as woken:
-            while True:
+            while not self.stands_by:
                 woken.clear()
                 await self._drain(connection)
                 await nap(woken, self._policy.poll)
@@ -122,8 +133,8 @@ class Relay:
                 following = await self._take(connection, batch)
                 outcomes = await flight
                 await faultpoint("relay.confirmed")
-                if not any(map(_known, outcomes)):
-                    following = []  # the broker is away: later
+                if self.stands_by or not any(map(_known, outcomes)):
+                    following = []  # another process does it, or the broker is away: later
                 flight = asyncio.create_task(self._wire.publish(following))
                 await self._settle(connection, batch, outcomes)
                 batch = following
