@@ -3,8 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,61 +21,14 @@ from souk.home import Home
 from souk.machines.ports import free_port
 from souk.seed import CUSTOMER, SELLER, seed
 
+from .town import PAGE, Later, Town, payable, within
+
 README = (Path(__file__).parents[1] / "README.md").read_text()
 TEMPO = {"SOUK_PACE": "20", "PROVIDER_TIMEOUT": "2s", "ARGON2_PROFILE": "light", "LOG_LEVEL": "ERROR"}
 WORKS, WAITS, REFUSED = "works", "waits", "refused"
 SOON, IN_THE_END = 4, 60
-PAGE = b"%PDF-1.7\n" + b"words " * 200
 
-Later = Callable[[], Awaitable[bool]]
 Away = Callable[["Town"], AbstractAsyncContextManager[None]]
-
-
-@dataclass
-class Town:
-    """A running system, a buyer and a seller in it, and what they prepared while all was well."""
-
-    fleet: Fleet
-    http: httpx2.AsyncClient
-    buyer: Client
-    seller: Client
-    product: dict[str, Any]
-    grant: str
-    open_order: dict[str, Any] = field(default_factory=dict)
-    uploaded: str = ""
-    later: dict[str, Later] = field(default_factory=dict)
-
-    async def place(self, provider: str = "stripe", wait: int = 0) -> dict[str, Any]:
-        """Order a file."""
-        flow = "intent" if provider == "stripe" else "checkout"
-        items = [{"product_id": self.product["id"], "quantity": 1}]
-        return await self.buyer.post(
-            "/orders", {"items": items, "payment": {"provider": provider, "flow": flow}}, wait=wait
-        )
-
-    async def upload(self) -> str:
-        """Upload a file, as a seller's browser does, and return what the store calls it."""
-        told = {"name": "Words.pdf", "content_type": "application/pdf", "size": len(PAGE)}
-        form = (await self.seller.post("/uploads/token", told))["upload"]
-        files = {"file": ("Words.pdf", PAGE, "application/pdf")}
-        answer = await self.http.request(form["method"], form["url"], data=form["fields"], files=files)
-        return str(answer.raise_for_status().json()["fileId"])
-
-
-def payable(order: Mapping[str, Any]) -> bool:
-    payment = order["payment"] or {}
-    return bool(payment.get("client_secret") or payment.get("razorpay"))
-
-
-async def within(seconds: float, so: Later) -> bool:
-    """Ask until it is so, whatever is answered meanwhile."""
-    end = asyncio.get_running_loop().time() + seconds
-    while asyncio.get_running_loop().time() < end:
-        with suppress(ApiError, httpx2.HTTPError):
-            if await so():
-                return True
-        await asyncio.sleep(0.2)
-    return False
 
 
 async def now_or_later(town: Town, wish: str, so: Later) -> str:
