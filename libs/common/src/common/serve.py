@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from common.broker import TopologyMismatch
+from common.draining import Leaving
 from common.migrations import migrate
 from common.service import Service
 from common.settings import BadSetting, ServiceSettings
@@ -118,13 +119,15 @@ def _bind(host: str, port: int) -> socket.socket:
 @asynccontextmanager
 async def serving(services: Sequence[Service], app: ASGIApp, settings: ServiceSettings) -> AsyncIterator[None]:
     """Serve while the block runs; then readiness goes, consuming stops, work in hand ends, requests drain."""
+    door = Leaving(app, settings.drain)
     internal_port = settings.internal_port if settings.internal_port is not None else settings.port + 1
     async with AsyncExitStack() as stack:
         for service in services:
             stack.push_async_callback(service.close)
         await stack.enter_async_context(listening(internal_app(services), "127.0.0.1", internal_port))
         if settings.role != "worker":
-            await stack.enter_async_context(listening(app, settings.host, settings.port))
+            await stack.enter_async_context(listening(door, settings.host, settings.port))
+            stack.push_async_callback(door.noticed)
         for service in services:
             await stack.enter_async_context(service.running())
         _settle()
@@ -133,8 +136,9 @@ async def serving(services: Sequence[Service], app: ASGIApp, settings: ServiceSe
             yield
         finally:
             log.info("stopping")
+            door.close()
             for service in services:
-                service.stopping = True
+                service.leave()
 
 
 def _settle() -> None:

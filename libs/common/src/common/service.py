@@ -17,6 +17,7 @@ from common.events import Lane
 from common.housekeeping import housekeeping
 from common.http import create_app
 from common.http.prefer import WaitingRoom
+from common.http.streams import Listeners
 from common.inbox import EventRouter, Inbox, InboxPolicy, Retries
 from common.loops import Loop, run_loop
 from common.outbox import Relays
@@ -53,6 +54,12 @@ class Service:
     def hearer(self) -> Hearer:
         """What this service listens to."""
         return Hearer(self.name, self.events.types)
+
+    def leave(self) -> None:
+        """Say that the service is stopping: it is not ready any more, and nobody waits for anything to happen."""
+        self.stopping = True
+        room: WaitingRoom = self.app.state.waiting_room
+        room.close()
 
     def problems(self) -> list[str]:
         """Return why the service is not ready; empty when it is."""
@@ -174,6 +181,7 @@ def build_service(settings: ServiceSettings, database: Database, doors: Doors, w
         "settings": settings,
         "keyring": keyring,
         "waiting_room": WaitingRoom(database.waker),
+        "listeners": Listeners(),
         **doors.state,
     }
     return Service(

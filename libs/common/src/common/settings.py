@@ -81,6 +81,7 @@ class ServiceSettings(BaseModel):
     relay_shards: Annotated[int, Field(alias="RELAY_SHARDS", ge=1, le=64)] = 1
     pace: Annotated[float, Field(alias="SOUK_PACE", ge=1, le=60)] = 1
     grace: Annotated[Duration, Field(alias="SHUTDOWN_GRACE")] = timedelta(seconds=20)
+    drain_delay: Annotated[Duration | None, Field(alias="DRAIN_DELAY")] = None
     faults: Annotated[str, Field(alias="FAULTS")] = ""
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(alias="LOG_LEVEL")] = "INFO"
 
@@ -120,6 +121,13 @@ class ServiceSettings(BaseModel):
     def jwks_source(self) -> str:
         """Where the public keys are."""
         return self.jwks_url or f"http://127.0.0.1:{self.port}/api/v1/auth/jwks"
+
+    @property
+    def drain(self) -> float:
+        """For how many seconds newcomers are sent elsewhere before the port closes."""
+        if self.drain_delay is not None:
+            return self.drain_delay.total_seconds()
+        return 3.0 if self.environment == "production" or self.role == "api" else 0.0
 
     def paced(self, duration: timedelta) -> float:
         """Return a duration in seconds, divided by the pace that tests set."""
