@@ -75,6 +75,17 @@ def test_a_home_of_earlier_days_gets_the_secrets_it_lacks_and_keeps_the_others(h
     assert file.stat().st_mode & 0o077 == 0
 
 
+def test_a_service_that_joins_later_gets_its_pair_of_keys_and_the_others_keep_theirs(home: Home) -> None:
+    kept = home.secrets()
+    pairs = ("SEAL_PRIVATE_KEYS", "SEAL_PUBLIC_KEYS")
+    old = kept | {kind: {name: key for name, key in kept[kind].items() if name != "notifier"} for kind in pairs}
+    (home.path / "secrets.json").write_text(json.dumps(old))
+    found = home.secrets()
+    assert all(found[kind].keys() == kept[kind].keys() for kind in pairs)
+    assert all(found[kind][name] == key for kind in pairs for name, key in old[kind].items())
+    assert found["SEAL_PRIVATE_KEYS"]["notifier"]["x"] == found["SEAL_PUBLIC_KEYS"]["notifier"]["x"]
+
+
 def test_every_way_to_pay_is_offered_here_and_in_production_only_those_with_keys(home: Home) -> None:
     def offered(given: dict[str, str]) -> str:
         return environment("orders", given, home, WHERE)["PAYMENT_METHODS"]

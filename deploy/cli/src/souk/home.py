@@ -53,10 +53,13 @@ class Home:
     def secrets(self) -> dict[str, Any]:
         """Return the secrets of this system by name, each made when it is first missed, and kept."""
         file = self.path / "secrets.json"
-        found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else _new_pairs(SERVICES)
+        found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
         missing = {name: make() for name, make in _WORDS.items() if name not in found}
-        if missing:
+        strangers = [service for service in SERVICES if service not in found.get("SEAL_PRIVATE_KEYS", ())]
+        if missing or strangers:
             found |= missing
+            for kind, pairs in _new_pairs(strangers).items():
+                found[kind] = found.get(kind, {}) | pairs
             draft = file.with_suffix(".draft")
             draft.touch(mode=0o600)
             draft.write_text(json.dumps(found, indent=1))

@@ -4,6 +4,7 @@ from typing import Final
 
 from souk.doctor.books import APPLICATION
 from souk.doctor.checks import Check, Visit, check
+from souk.home import SERVICES
 
 # What is worked by a loop, and which of its rows still need one.
 _LEASED: Final = {
@@ -76,5 +77,5 @@ def _sessions(service: str) -> Check:
 CHECKS: Final = (
     *(_leases(service) for service in _LEASED),
     no_order_is_forgotten,
-    *(_sessions(service) for service in ("auth", "catalog", "orders", "payments", "notifier")),
+    *(_sessions(service) for service in SERVICES),
 )
