@@ -85,7 +85,7 @@ db-shell: $(READY) ## Open psql in a service's database: SERVICE=orders
 	@$(BIN)/souk db-shell $(SERVICE)
 
 lock: $(READY) ## Compile requirements/*.txt again; UPGRADE=1 takes the newest versions
-	@$(environment); \
+	@$(environment); unset UV_INDEX UV_FIND_LINKS; \
 	lock() { out=requirements/$$1.txt; shift; echo "$$out"; \
 		"$$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 			--no-emit-index-url $(if $(UPGRADE),--upgrade) $(OWN_PACKAGES) --output-file $$out "$$@" > /dev/null; }; \
