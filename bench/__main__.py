@@ -7,7 +7,7 @@ import time
 import structlog
 import uvloop
 
-from bench import catalogue, importing, inbox, latency, orders, relay, system, webhook
+from bench import catalogue, importing, inbox, latency, logins, orders, relay, system, webhook
 from bench.machines import machines
 from bench.report import RESULTS, conditions, keep, show
 from bench.rounds import say
@@ -20,6 +20,7 @@ MEASURES = {
     "webhook": webhook.measure,
     "catalogue": catalogue.measure,
     "importing": importing.measure,
+    "logins": logins.measure,
     "system": system.measure,
 }
 

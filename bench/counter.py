@@ -59,7 +59,7 @@ async def at_the_counter(home: Home, port: int, orders: int) -> Buy:
     return buy
 
 
-def memory_of(pid: int) -> float:
-    """Return a process's resident megabytes."""
+def memory_of(pid: int, what: str = "VmRSS") -> float:
+    """Return a process's resident megabytes, or with VmHWM the most it ever had."""
     status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+    return int(status.partition(f"{what}:")[2].split()[0]) / 1024

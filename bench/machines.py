@@ -74,13 +74,19 @@ class Machines:
     @contextmanager
     def api(self, service: str, given: Mapping[str, str] = {}) -> Iterator[int]:
         """Run a service's api process while the block runs; give its port."""
+        with self.api_process(service, given) as (port, _):
+            yield port
+
+    @contextmanager
+    def api_process(self, service: str, given: Mapping[str, str] = {}) -> Iterator[tuple[int, Process]]:
+        """Run a service's api process while the block runs; give its port and itself."""
         port, internal = free_port(), free_port()
         # Nobody answers at this address: the keys are in the database already.
         where = Addresses(port, self.postgres.url, free_port(), free_port(), "amqp://nobody@127.0.0.1:9/")
         env = environment(service, {**given, "SOUK_ROLE": "api", "INTERNAL_PORT": str(internal)}, self.home, where)
         ready = f"http://127.0.0.1:{internal}/{service}/health/ready"
-        with self.process(service, ["-m", f"{service}.main"], env, ready):
-            yield port
+        with self.process(service, ["-m", f"{service}.main"], env, ready) as process:
+            yield port, process
 
     @contextmanager
     def floor(self, module: str, database: str) -> Iterator[int]:

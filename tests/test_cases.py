@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 NAMED = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
-FOLDERS = {"system": "deploy/cli/tests", "tests": "tests"}
+FOLDERS = {"system": "deploy/cli/tests", "common": "libs/common/tests", "tests": "tests"}
 
 
 def functions_of(path: Path) -> set[str]:

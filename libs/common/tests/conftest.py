@@ -17,6 +17,7 @@ from common.auth import Keyring
 from common.db import Database, fetch, open_database, plain_dsn
 from common.events import new_id
 from common.http import create_app
+from common.http.frame import Frame
 from common.migrations import machinery_tables
 from common.telemetry import Metrics
 from common.testing import bearer, signing_key
@@ -236,12 +237,15 @@ async def serve_routes(metrics):
     """`serve_routes(database, router)`: an HTTP client of an application with these routes."""
     clients: list[httpx2.AsyncClient] = []
 
-    def start(database: Database | None, *routers, **state: object) -> httpx2.AsyncClient:
+    def start(
+        database: Database | None, *routers, frame: Frame | None = None, peer: str = "127.0.0.1", **state: object
+    ) -> httpx2.AsyncClient:
         keyring = Keyring()
         keyring.replace({"keys": [signing_key()]})
         found = {"database": database, "keyring": keyring, **state}
-        app = create_app("test", routers, metrics, state=found)
-        clients.append(httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test/api/v1"))
+        app = create_app("test", routers, metrics, state=found, frame=frame)
+        transport = httpx2.ASGITransport(app, client=(peer, 40000))
+        clients.append(httpx2.AsyncClient(transport=transport, base_url="http://test/api/v1"))
         return clients[-1]
 
     yield start

@@ -7,8 +7,8 @@ from fastapi import Response
 from starlette.responses import StreamingResponse
 
 from common.http import create_app, router
-from common.http.app import BODY_LIMIT
 from common.http.fields import Id, Line, Strict
+from common.http.frame import BODY_LIMIT
 from common.telemetry import current_trace
 
 from .asking import is_problem

@@ -41,6 +41,14 @@ BAD = {
     "SEAL_PUBLIC_KEYS cannot be used": {"SEAL_PUBLIC_KEYS": "[1]"},
     "SOUK_PACE cannot be used": {"SOUK_PACE": "61"},
     "DATABASE_POOL cannot be used": {"DATABASE_POOL": "0"},
+    "ALLOWED_HOSTS cannot be used: 'https://a.example' is no host": {"ALLOWED_HOSTS": "b.example, https://a.example"},
+    "CORS_ORIGINS cannot be used: '*' is no origin": {"CORS_ORIGINS": "*"},
+    "CORS_ORIGINS cannot be used: 'https://a.example/' is no origin": {"CORS_ORIGINS": "https://a.example/"},
+    "TRUSTED_PROXIES cannot be used: 'gateway' is no network": {"TRUSTED_PROXIES": "gateway"},
+    "RATE_LIMIT_PER_MINUTE cannot be used": {"RATE_LIMIT_PER_MINUTE": "-1"},
+    "RATE_LIMITS cannot be used: write a JSON object.": {"RATE_LIMITS": "orders=30"},
+    "RATE_LIMITS cannot be used: Input should be greater": {"RATE_LIMITS": '{"orders": -1}'},
+    "RATE_LIMITS cannot be used: String should match pattern": {"RATE_LIMITS": '{"/api/v1/orders": 1}'},
     "LOG_LEVEL cannot be used": {"LOG_LEVEL": "LOUD"},
     "FAULTS 'nonsense' is no fault: write name:kill": {"FAULTS": "nonsense"},
 }
@@ -49,6 +57,7 @@ REFUSED = {
     "SOUK_PACE must be 1 in production": {"SOUK_PACE": "10"},
     "WIRE must be rabbitmq in production.": {"WIRE": "inprocess"},
     "PUBLIC_URL is missing": {"PUBLIC_URL": ""},
+    "CORS_ORIGINS must be https:// addresses in production.": {"CORS_ORIGINS": "https://a.example,http://b.example"},
 }
 
 
@@ -114,3 +123,25 @@ def test_settings_made_by_hand_take_durations_and_objects_as_they_are():
         database_url="postgresql://h/o", wire="inprocess", grace=timedelta(seconds=1), seal_private_key={"kty": "EC"}
     )
     assert made.grace == timedelta(seconds=1)
+
+
+def test_in_production_there_are_limits_and_names_unless_others_are_given():
+    here, there = load(OrdersSettings, GOOD), load(OrdersSettings, PRODUCTION)
+    assert (here.requests_per_minute, here.hosts, here.https_only) == (0, (), False)
+    assert (there.requests_per_minute, there.hosts, there.https_only) == (100, ("shop.example",), True)
+    given = {
+        "RATE_LIMIT_PER_MINUTE": "0",
+        "ALLOWED_HOSTS": "A.example , *.b.example",
+        "PUBLIC_URL": "http://[::1]:8443/x",
+    }
+    other = load(OrdersSettings, PRODUCTION | given)
+    assert (other.requests_per_minute, other.hosts, other.https_only) == (0, ("a.example", "*.b.example"), False)
+    assert load(OrdersSettings, PRODUCTION | {"PUBLIC_URL": "http://[::1]:8443/x"}).hosts == ("[::1]",)
+    assert load(OrdersSettings, GOOD | {"RATE_LIMITS": '{"auth/login": 10}'}).rate_limits == {"auth/login": 10}
+
+
+def test_whom_to_believe_is_a_list_of_networks():
+    assert [str(one) for one in load(OrdersSettings, GOOD).trusted_proxies] == ["127.0.0.0/8", "::1/128"]
+    assert load(OrdersSettings, GOOD | {"TRUSTED_PROXIES": "none"}).trusted_proxies == ()
+    given = load(OrdersSettings, GOOD | {"TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::7"})
+    assert [str(one) for one in given.trusted_proxies] == ["10.0.0.0/8", "2001:db8::7/128"]

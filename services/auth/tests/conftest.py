@@ -22,6 +22,7 @@ class Auth(OneService):
     """The service with what only auth's tests need."""
 
     n = 0
+    url = ""
 
     async def tend(self) -> None:
         await tend_keys(self.service.keyring, self.database, self.service.settings.keys)
@@ -33,8 +34,9 @@ class Auth(OneService):
         assert answer.status_code == 201, answer.text
         return answer.json()
 
-    async def log_in(self, email: str, password: str = PASSWORD) -> httpx2.Response:
-        return await self.client.post("/auth/login", json={"email": email, "password": password})
+    async def log_in(self, email: str, password: str = PASSWORD, at: str = "127.0.0.1") -> httpx2.Response:
+        body, headers = {"email": email, "password": password}, {"X-Forwarded-For": at}
+        return await self.client.post("/auth/login", json=body, headers=headers)
 
     async def tokens(self, email: str) -> dict[str, Any]:
         answer = await self.log_in(email)
@@ -59,16 +61,21 @@ def signed_in(tokens: dict[str, Any]) -> dict[str, str]:
     return {"Authorization": f"Bearer {tokens['access_token']}"}
 
 
+async def _migrate(url: str) -> None:
+    await migrate(url, MIGRATIONS)
+
+
 @pytest_asyncio.fixture
 async def start(make_database) -> AsyncIterator[Start]:
-    """`await start(REFRESH_GRACE="0s")`: the service with other settings."""
+    """`await start(REFRESH_GRACE="0s")`: the service with other settings; `beside` another, on its database."""
     started: list[Auth] = []
 
-    async def begin(**environ: str) -> Auth:
-        url = await make_database("auth", template="auth", prepare=lambda url: migrate(url, MIGRATIONS))
+    async def begin(beside: Auth | None = None, **environ: str) -> Auth:
+        url = beside.url if beside else await make_database("auth", template="auth", prepare=_migrate)
         one = await one_service(build, MIGRATIONS, url, {"ARGON2_PROFILE": "light"} | environ)
         await one.client.aclose()
         started.append(Auth(one.service))
+        started[-1].url = url
         await started[-1].tend()
         return started[-1]
 

@@ -24,6 +24,16 @@ ADMIN = {"ADMIN_EMAIL": "Owner@Shop.example.com"}
         ({"REFRESH_GRACE": "2m"}, "REFRESH_GRACE"),
         ({"ARGON2_PROFILE": "none"}, "ARGON2_PROFILE"),
         ({"ADMIN_EMAIL": "a@b"}, "ADMIN_EMAIL"),
+        ({"LOGIN_TRIES": "0"}, "LOGIN_TRIES"),
+        ({"LOGIN_TRIES": "101"}, "LOGIN_TRIES"),
+        ({"LOGIN_MOST_FAILURES": "101"}, "LOGIN_MOST_FAILURES"),
+        ({"LOGIN_FIRST_WAIT": "0s"}, "LOGIN_FIRST_WAIT"),
+        ({"LOGIN_FIRST_WAIT": "1h"}, "LOGIN_FIRST_WAIT must not be longer than LOGIN_LONGEST_WAIT"),
+        ({"LOGIN_LOCKED_FOR": "1m"}, "nor that than LOGIN_LOCKED_FOR"),
+        ({"LOGIN_LOCKED_FOR": "60d"}, "LOGIN_LOCKED_FOR"),
+        ({"LOGIN_FAILURES_PER_ADDRESS": "0"}, "LOGIN_FAILURES_PER_ADDRESS"),
+        ({"LOGIN_FAILURES_IN_ALL": "many"}, "LOGIN_FAILURES_IN_ALL"),
+        ({"REGISTRATIONS_PER_ADDRESS": "-1"}, "REGISTRATIONS_PER_ADDRESS"),
         (ADMIN, "ADMIN_PASSWORD is missing"),
         ({"ADMIN_PASSWORD": "long enough to use"}, "ADMIN_EMAIL is missing"),
         (ADMIN | {"ADMIN_PASSWORD": "short"}, "ADMIN_PASSWORD cannot be used: write 8 to 128 characters."),
@@ -45,3 +55,11 @@ def test_good_settings_are_taken_and_the_password_is_not_shown(settings):
     given = load(AuthSettings, settings | PRODUCTION | ADMIN | {"ADMIN_PASSWORD": "nobody guesses this"})
     assert given.first_admin == ("owner@shop.example.com", "nobody guesses this")
     assert "nobody" not in repr(given)
+
+
+def test_in_production_few_tries_are_too_many(settings):
+    here, there = load(AuthSettings, settings).tries, load(AuthSettings, settings | PRODUCTION).tries
+    assert (there.in_a_row.free, there.in_a_row.most, there.failures_per_address) == (5, 100, 100)
+    assert (here.in_a_row.free, here.failures_per_address) == (20, 10_000)
+    given = load(AuthSettings, settings | PRODUCTION | {"LOGIN_TRIES": "7", "REGISTRATIONS_IN_ALL": "9"}).tries
+    assert (given.in_a_row.free, given.registrations_in_all, given.failures_in_all) == (7, 9, 10_000)

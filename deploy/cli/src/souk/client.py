@@ -1,11 +1,13 @@
 """A small client of Souk's own API, for seeding, the demo and the tests of the whole system."""
 
-from typing import Any, Self
+import asyncio
+from typing import Any, Final, Self
 from uuid import uuid4
 
 import httpx2
 
 Json = dict[str, Any]
+_PATIENCE: Final = 120.0  # seconds for which it is asked again as long as it is told to come again
 
 
 class ApiError(Exception):
@@ -60,8 +62,22 @@ class Client:
         **options: Any,  # noqa: ANN401 - what httpx2 takes
     ) -> Json:
         given = {**({"Authorization": f"Bearer {self.token}"} if self.token else {}), **(headers or {})}
-        answer = await self._http.request(method, f"{self._base}/api/v1{path}", headers=given, **options)
+        end = asyncio.get_running_loop().time() + _PATIENCE
+        while True:
+            answer = await self._http.request(method, f"{self._base}/api/v1{path}", headers=given, **options)
+            pause = told_to_wait(answer)
+            if pause is None or asyncio.get_running_loop().time() + pause > end:
+                break
+            await asyncio.sleep(pause)
         if answer.is_error:
             raise ApiError(method, path, answer)
         found: Json = answer.json() if answer.content else {}
         return found
+
+
+def told_to_wait(answer: httpx2.Response) -> float | None:
+    """Return after how many seconds whoever asks too often is to come again."""
+    if answer.status_code != httpx2.codes.TOO_MANY_REQUESTS:
+        return None
+    told = answer.headers.get("retry-after", "")
+    return float(told) if told.isdigit() else 1.0

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import time
@@ -114,12 +114,18 @@ async def principal(request: Request) -> Principal:
     given = request.headers.getlist("authorization")
     if len(given) > 1:
         raise TooManyCredentials
-    scheme, _, token = (given[0] if given else "").partition(" ")
-    if scheme.lower() != "bearer" or not token or len(token) > _LONGEST_TOKEN:
+    token = token_in(given)
+    if token is None:
         raise Unauthenticated
-    found: Principal = request.app.state.keyring.verify(token.strip())
+    found: Principal = request.app.state.keyring.verify(token)
     identify("user", str(found.id))
     return found
+
+
+def token_in(given: Sequence[str]) -> str | None:
+    """Return the bearer token of the `Authorization` headers; None where there is none, or more than one header."""
+    scheme, _, token = (given[0] if len(given) == 1 else "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and 0 < len(token) <= _LONGEST_TOKEN else None
 
 
 CurrentUser = Annotated[Principal, Depends(principal)]

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from math import ceil
+from typing import Any, ClassVar, Self, TypeVar
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -19,6 +20,12 @@ class Problem(Exception):  # noqa: N818 - its name is the public word
     def __init__(self, **facts: object) -> None:
         super().__init__(type(self).code())
         self.facts = facts
+        self.own_headers: dict[str, str] = {}
+
+    def after(self, seconds: float) -> Self:
+        """Return the same, asking to come again after so long."""
+        self.own_headers["Retry-After"] = str(max(1, ceil(seconds)))
+        return self
 
     @classmethod
     def code(cls) -> str:

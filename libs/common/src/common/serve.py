@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 
 from common.broker import TopologyMismatch
 from common.draining import Leaving
+from common.http.connection import KEEP_ALIVE, Connection, watch
 from common.migrations import migrate
 from common.service import Service
 from common.settings import BadSetting, ServiceSettings
@@ -83,13 +84,16 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
         server_header=False,
         lifespan="off",
         timeout_graceful_shutdown=15,
-        timeout_keep_alive=75,  # longer than gateways keep an idle connection, so that none is closed under a request
+        timeout_keep_alive=KEEP_ALIVE,
         loop="none",
-        http="httptools",
+        http=Connection,
+        ws="none",
+        proxy_headers=False,  # whom to believe is a setting of ours
     )
     server = _Server(config)
     with _bind(host, port) as bound:
         task = asyncio.create_task(server.serve(sockets=[bound]))
+        watching = asyncio.create_task(watch(server))
         while not server.started:  # noqa: ASYNC110 - uvicorn sets no event
             await asyncio.sleep(0.01)
         try:
@@ -97,6 +101,7 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
         finally:
             server.should_exit = True
             await task
+            watching.cancel()
 
 
 def _bind(host: str, port: int) -> socket.socket:

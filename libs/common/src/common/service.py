@@ -16,6 +16,8 @@ from common.db import Database, open_database, plain_dsn
 from common.events import Lane
 from common.housekeeping import housekeeping
 from common.http import create_app
+from common.http.frame import Frame
+from common.http.limits import RateLimits
 from common.http.prefer import WaitingRoom
 from common.http.streams import Listeners
 from common.inbox import EventRouter, Inbox, InboxPolicy, Retries
@@ -191,11 +193,23 @@ def build_service(settings: ServiceSettings, database: Database, doors: Doors, w
         wire=wire or RabbitWire(settings.amqp_url or ""),
         events=doors.events or EventRouter(name),
         metrics=metrics,
-        app=create_app(f"Souk {name}", doors.routers, metrics, state=state, body_limits=doors.body_limits),
+        app=create_app(f"Souk {name}", doors.routers, metrics, state=state, frame=_frame(settings, doors.body_limits)),
         keyring=keyring,
         key_source=doors.key_source,
         loops=doors.loops,
         closing=doors.closing,
+    )
+
+
+def _frame(settings: ServiceSettings, body_limits: Mapping[str, int]) -> Frame:
+    per_minute, groups = settings.requests_per_minute, settings.rate_limits
+    return Frame(
+        proxies=settings.trusted_proxies,
+        hosts=settings.hosts,
+        origins=settings.cors_origins,
+        limits=RateLimits(per_minute, groups) if per_minute or any(groups.values()) else None,
+        body_limits=body_limits,
+        https_only=settings.https_only,
     )
 
 

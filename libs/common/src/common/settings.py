@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from common import faults
+from common.addresses import LOOPBACK, Network, host_in, host_name, network_of, origin_of
 
 Role = Literal["api", "worker", "all"]
 S = TypeVar("S", bound="ServiceSettings")
@@ -49,10 +51,23 @@ def _json_object(value: object) -> object:
         raise ValueError(message) from error
 
 
+def _each(read: Callable[[str], object]) -> BeforeValidator:
+    """Read a list with commas, each item by itself; `none` is an empty one."""
+
+    def items(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return () if value.strip() == "none" else tuple(read(item) for item in value.split(",") if item.strip())
+
+    return BeforeValidator(items)
+
+
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_json_object)]
 SomeTime = Annotated[Duration, AfterValidator(_some)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=0)]
+Group = Annotated[str, Field(pattern=r"^[a-z0-9-]+(/[a-z0-9_-]+)*$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s?#@]*)?$")]
 
 
@@ -69,6 +84,13 @@ class ServiceSettings(BaseModel):
     internal_port: Annotated[Port | None, Field(alias="INTERNAL_PORT")] = None
     public_url: Annotated[HttpUrl | None, Field(alias="PUBLIC_URL")] = None
     storefront_url: Annotated[HttpUrl | None, Field(alias="STOREFRONT_URL")] = None
+    allowed_hosts: Annotated[tuple[str, ...], _each(host_name), Field(alias="ALLOWED_HOSTS")] = ()
+    cors_origins: Annotated[tuple[str, ...], _each(origin_of), Field(alias="CORS_ORIGINS")] = ()
+    trusted_proxies: Annotated[tuple[Network, ...], _each(network_of), Field(alias="TRUSTED_PROXIES")] = tuple(
+        map(network_of, LOOPBACK)
+    )
+    rate_limit: Annotated[Count | None, Field(alias="RATE_LIMIT_PER_MINUTE")] = None
+    rate_limits: Annotated[dict[Group, Count], BeforeValidator(_json_object), Field(alias="RATE_LIMITS")] = {}
     database_url: Annotated[str, Field(alias="DATABASE_URL", pattern=r"^postgresql(\+asyncpg)?://.+")]
     database_pool: Annotated[int, Field(alias="DATABASE_POOL", ge=1, le=100)] = 6
     wire: Annotated[Literal["inprocess", "rabbitmq"], Field(alias="WIRE")] = "rabbitmq"
@@ -106,6 +128,8 @@ class ServiceSettings(BaseModel):
             raise _bad("WIRE", "must be rabbitmq in production")
         if not self.public_url:
             raise _bad("PUBLIC_URL", "is missing: return pages and links in mails need it")
+        if any(origin.startswith("http:") for origin in self.cors_origins):
+            raise _bad("CORS_ORIGINS", "must be https:// addresses in production")
 
     @property
     def internal(self) -> int:
@@ -116,6 +140,23 @@ class ServiceSettings(BaseModel):
     def public_base(self) -> str:
         """Where clients reach the system, without a trailing slash."""
         return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names the system answers to; empty means any: ALLOWED_HOSTS, else PUBLIC_URL's in production."""
+        if self.allowed_hosts or self.environment != "production":
+            return self.allowed_hosts
+        return tuple(filter(None, [host_in(urlsplit(self.public_base).netloc)]))
+
+    @property
+    def https_only(self) -> bool:
+        """Whether browsers are told never to ask in the clear."""
+        return self.environment == "production" and self.public_base.startswith("https:")
+
+    @property
+    def requests_per_minute(self) -> int:
+        """How often one client may ask; 0 is no limit."""
+        return self.rate_limit if self.rate_limit is not None else 100 if self.environment == "production" else 0
 
     @property
     def jwks_source(self) -> str:

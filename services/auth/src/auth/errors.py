@@ -1,6 +1,6 @@
 """The ways to fail that only auth knows."""
 
-from common.errors import Conflict, NotFound, Unauthenticated, Unavailable
+from common.errors import Conflict, NotFound, TooMany, Unauthenticated, Unavailable
 
 
 class EmailTaken(Conflict):
@@ -9,6 +9,10 @@ class EmailTaken(Conflict):
 
 class LoginFailed(Unauthenticated):
     """The e-mail address or the password is wrong, or the account cannot be used."""
+
+
+class TooManyTries(TooMany):
+    """There were too many tries: wait as long as Retry-After says, then try again."""
 
 
 class RefreshRefused(Unauthenticated):

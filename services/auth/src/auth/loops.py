@@ -1,16 +1,18 @@
-"""Auth's time door: signing keys are made and dropped, the first admin is made, old sessions are forgotten."""
+"""Auth's time door: signing keys are made and dropped, the first admin is made, what is old is forgotten."""
 
 import asyncio
 from functools import partial
 
 import structlog
 
-from auth import actions, queries
+from auth import queries
+from auth.actions import accounts, keys, sessions, throttling
 from auth.domain import KeyPolicy
 from auth.errors import EmailTaken
 from auth.passwords import Hasher
 from auth.settings import AuthSettings
 from auth.tokens import public_jwk
+from auth.tries import Limits
 from common.auth import Keyring
 from common.db import Database
 from common.loops import Loop
@@ -26,6 +28,7 @@ def auth_loops(database: Database, hasher: Hasher, settings: AuthSettings) -> li
     return [
         Loop("first admin", first_admin, every=_DAY),
         Loop("old sessions", partial(forget_old_sessions, database), every=_HOUR),
+        Loop("old tries", partial(forget_old_tries, database, settings.tries), every=_HOUR),
     ]
 
 
@@ -46,7 +49,7 @@ def key_source(settings: AuthSettings) -> KeySource:
 async def tend_keys(keyring: Keyring, database: Database, policy: KeyPolicy) -> None:
     """Make and drop signing keys as they are due, and take the public halves into the keyring."""
     async with database.transaction() as session:
-        await actions.tend_signing_keys(session, policy)
+        await keys.tend_signing_keys(session, policy)
         jwks = await queries.get_jwks(session)
     keyring.replace({"keys": [public_jwk(jwk) for jwk in jwks]})
 
@@ -67,7 +70,7 @@ async def make_first_admin(database: Database, hasher: Hasher, wanted: tuple[str
     hashed = await hasher.hash(password)
     try:
         async with database.transaction() as session:
-            admin = await actions.make_first_admin(session, email, hashed)
+            admin = await accounts.make_first_admin(session, email, hashed)
     except EmailTaken:
         return 0
     log.info("first admin made", user_id=str(admin.id))
@@ -77,4 +80,10 @@ async def make_first_admin(database: Database, hasher: Hasher, wanted: tuple[str
 async def forget_old_sessions(database: Database) -> int:
     """Drop sessions nobody can use any more; return how many."""
     async with database.transaction() as session:
-        return await actions.forget_old_sessions(session)
+        return await sessions.forget_old_sessions(session)
+
+
+async def forget_old_tries(database: Database, limits: Limits) -> int:
+    """Drop tries that count no more; return how many."""
+    async with database.transaction() as session:
+        return await throttling.forget_old_tries(session, limits)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from auth.doorkeeper import Doorkeeper
 from auth.loops import auth_loops, key_source
 from auth.passwords import Hasher
 from auth.routes import routes
@@ -24,7 +25,7 @@ def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     doors = Doors(
         routers=[routes],
         loops=auth_loops(database, hasher, settings),
-        state={"hasher": hasher},
+        state={"hasher": hasher, "doorkeeper": Doorkeeper(database, settings.tries)},
         key_source=key_source(settings),
         closing=[hasher.close],
     )

@@ -1,11 +1,11 @@
-"""Auth's tables: users, their sessions (refresh families) with all refresh tokens' fingerprints, and signing keys."""
+"""Auth's tables: users, sessions (refresh families) with their tokens' fingerprints, signing keys, counted tries."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, Double, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 import common.db
@@ -147,3 +147,27 @@ class SigningKey(Base, kw_only=True):
     jwk: Mapped[dict[str, Any]] = mapped_column(repr=False)
     signs_from: Mapped[datetime]
     created_at: Mapped[datetime] = mapped_column(default_factory=now)
+
+
+class Tries(Base, kw_only=True):
+    """How many tries of a kind count, and when the next may be made; `key` is a hash of whose or from where."""
+
+    __tablename__ = "tries"
+    __table_args__ = (Index("ix_tries_seen_at", "seen_at"),)
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[bytes] = mapped_column(primary_key=True, repr=False)
+    level: Mapped[float] = mapped_column(Double)
+    free_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
+class KnownAddress(Base, kw_only=True):
+    """Where somebody has logged in, both as hashes: what others do elsewhere does not keep him out there."""
+
+    __tablename__ = "known_addresses"
+    __table_args__ = (Index("ix_known_addresses_logged_in_at", "logged_in_at"),)
+
+    account: Mapped[bytes] = mapped_column(primary_key=True, repr=False)
+    address: Mapped[bytes] = mapped_column(primary_key=True, repr=False)
+    logged_in_at: Mapped[datetime]

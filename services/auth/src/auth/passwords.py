@@ -2,7 +2,10 @@
 
 import asyncio
 import base64
+import os
 import secrets
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from auth.domain import normal_password
 
 T = TypeVar("T")
 Profile = Literal["standard", "light"]
-_AT_ONCE, _PATIENCE = 2, 10.0
+_AT_ONCE, _PATIENCE, _NICE = 2, 10.0, 5
 _HASHERS: Final[dict[Profile, PasswordHasher]] = {
     "standard": PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY),  # 64 MiB, 3 rounds, 4 lanes
     "light": PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1, type=Type.ID),
@@ -37,7 +40,7 @@ class Hasher:
     def __init__(self, profile: Profile) -> None:
         self._argon2 = _HASHERS[profile]
         # Threads of its own rather than a semaphore: a request that gave up does not make room for one thread more.
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="argon2")
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="argon2", initializer=_step_back)
         self._nobodys = _hash_of_nothing(self._argon2)
 
     async def hash(self, password: str) -> str:
@@ -63,6 +66,12 @@ class Hasher:
     async def _work(self, work: Callable[[], T]) -> T:
         async with asyncio.timeout(_PATIENCE):
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _step_back() -> None:
+    """Let those who answer requests go first; a hash, and the threads it starts, take what processors have left."""
+    if sys.platform == "linux":  # elsewhere a thread has no such number
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def _hash_of_nothing(argon2: PasswordHasher) -> str:

@@ -1,12 +1,16 @@
 """Auth's HTTP door: accounts, logins, refreshes, the public keys."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
 
-from auth import actions, queries
-from auth.actions import Account, Attempt, Granted
-from auth.errors import LoginFailed, RefreshRefused, UserNotFound
+from auth import queries
+from auth.actions import accounts, sessions, throttling
+from auth.actions.accounts import Account
+from auth.actions.sessions import Attempt, Granted
+from auth.doorkeeper import Doorkeeper
+from auth.errors import LoginFailed, RefreshRefused, TooManyTries, UserNotFound
 from auth.passwords import Hasher
 from auth.schemas import (
     JwksOut,
@@ -23,17 +27,30 @@ from auth.schemas import (
 from auth.settings import JWKS_MAX_AGE, AuthSettings
 from auth.tokens import public_jwk, sign
 from common.auth import CurrentUser, Principal, require
-from common.errors import Unauthenticated
+from common.db import Database
+from common.errors import Unauthenticated, raises
 from common.http import PageOf, Reading, Tx, router
 from common.http.deps import Db
 from common.http.fields import Id
+from common.http.forwarding import client_of
 
 routes = router()
 
 
-async def _hasher(request: Request) -> Hasher:
-    hasher: Hasher = request.app.state.hasher
-    return hasher
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What somebody who comes in is looked at with, and where he comes from."""
+
+    database: Database
+    hasher: Hasher
+    settings: AuthSettings
+    door: Doorkeeper
+    address: str
+
+
+async def _desk(request: Request) -> Desk:
+    state = request.app.state
+    return Desk(state.database, state.hasher, state.settings, state.doorkeeper, client_of(request.scope))
 
 
 async def _settings(request: Request) -> AuthSettings:
@@ -41,7 +58,7 @@ async def _settings(request: Request) -> AuthSettings:
     return settings
 
 
-Hashing = Annotated[Hasher, Depends(_hasher)]
+FrontDesk = Annotated[Desk, Depends(_desk)]
 Settings = Annotated[AuthSettings, Depends(_settings)]
 Admin = Annotated[Principal, require("admin")]
 _Responses = dict[int | str, dict[str, Any]]
@@ -68,28 +85,38 @@ def _tokens(granted: Granted, settings: AuthSettings) -> TokensOut:
     summary="Make an account",
     responses={409: {"description": "`email_taken`"}},
 )
-async def register(body: RegisterIn, database: Db, hasher: Hashing) -> UserOut:
+@raises(TooManyTries)
+async def register(body: RegisterIn, desk: FrontDesk) -> UserOut:
     """Passwords have 8 to 128 characters, are not among the most common ones and do not contain the address."""
-    hashed = await hasher.hash(body.password)
-    async with database.transaction() as session:
-        user = await actions.register(session, Account(body.name, body.email, hashed))
+    await desk.door.registration(body.email, desk.address)
+    hashed = await desk.hasher.hash(body.password)
+    async with desk.database.transaction() as session:
+        user = await accounts.register(session, Account(body.name, body.email, hashed))
     return UserOut.of(user)
 
 
 @routes.post(
     "/auth/login", tags=["auth"], summary="Log in", responses={401: {"description": "`login_failed`, whatever failed"}}
 )
-async def log_in(body: LoginIn, database: Db, hasher: Hashing, settings: Settings) -> TokensOut:
-    """Begin a session; the answer to a failure tells neither by text nor by time whether the account exists."""
-    async with database.reading() as session:
-        user = await queries.find_user_by_email(session, body.email)
-    checked = await hasher.check(user.password_hash if user else None, body.password)
-    attempt = Attempt(body.email, user.id if user else None, checked.fits, checked.better)
-    async with database.transaction() as session:
-        granted = await actions.log_in(session, attempt, settings.sessions)
+@raises(TooManyTries)
+async def log_in(body: LoginIn, desk: FrontDesk) -> TokensOut:
+    """Begin a session; the answer to a failure tells neither by text nor by time whether the account exists.
+
+    Failures in a row, on an account or from an address, make the next try wait, longer each time. Where somebody has
+    logged in before, what others do elsewhere does not count.
+    """
+    async with desk.door.login(body.email, desk.address) as admitted:
+        async with desk.database.reading() as session:
+            user = await queries.find_user_by_email(session, body.email)
+        checked = await desk.hasher.check(user.password_hash if user else None, body.password)
+        attempt = Attempt(body.email, user.id if user else None, checked.fits, checked.better)
+        async with desk.database.transaction() as session:
+            granted = await sessions.log_in(session, attempt, desk.settings.sessions)
+            if granted:
+                await throttling.welcome(session, admitted, desk.door.limits)
     if granted is None:
         raise LoginFailed
-    return _tokens(granted, settings)
+    return _tokens(granted, desk.settings)
 
 
 @routes.post(
@@ -101,7 +128,7 @@ async def log_in(body: LoginIn, database: Db, hasher: Hashing, settings: Setting
 async def refresh(body: RefreshIn, database: Db, settings: Settings) -> TokensOut:
     """A refresh token works once; the last may be repeated once within 10 seconds, any other use ends the session."""
     async with database.transaction() as session:
-        granted = await actions.refresh(session, body.refresh_token, settings.sessions)
+        granted = await sessions.refresh(session, body.refresh_token, settings.sessions)
     if granted is None:
         raise RefreshRefused
     return _tokens(granted, settings)
@@ -110,7 +137,7 @@ async def refresh(body: RefreshIn, database: Db, settings: Settings) -> TokensOu
 @routes.post("/auth/logout", status_code=204, tags=["auth"], summary="End a session")
 async def log_out(body: RefreshIn, session: Tx) -> None:
     """End the refresh token's session; saying it twice is no error."""
-    await actions.log_out(session, body.refresh_token)
+    await sessions.log_out(session, body.refresh_token)
 
 
 @routes.get("/auth/jwks", tags=["auth"], summary="The public keys of access tokens")
@@ -136,7 +163,7 @@ async def show_me(user: CurrentUser, session: Reading) -> UserOut:
 @routes.patch("/users/me", tags=["users"], summary="Change my name", responses={**_401})
 async def rename_me(body: RenameIn, user: CurrentUser, session: Tx) -> UserOut:
     """Change the account the token speaks for."""
-    return UserOut.of(await actions.rename(session, user.id, body.name))
+    return UserOut.of(await accounts.rename(session, user.id, body.name))
 
 
 @routes.get("/users", tags=["users"], summary="All users", responses={**_ADMIN})
@@ -154,4 +181,4 @@ async def list_users(page: Annotated[UsersPage, Query()], _: Admin, session: Rea
 )
 async def administer(user_id: Id, body: UserChangesIn, admin: Admin, session: Tx) -> UserAdminOut:
     """Disabling ends all sessions at once; access tokens already given live on for at most ten minutes."""
-    return UserAdminOut.of(await actions.administer(session, admin.id, user_id, body.changes()))
+    return UserAdminOut.of(await accounts.administer(session, admin.id, user_id, body.changes()))

@@ -2,28 +2,27 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.events import Channel, Trace, new_id
 from common.http import problems
 from common.http.documents import document, operation_id
+from common.http.frame import Frame, Guard, RawHeaders
 from common.http.idempotency import Replayed
 from common.http.problems import InternalError, PayloadTooLarge, answer
 from common.telemetry import Metrics, tracing
 
 log = structlog.get_logger(__name__)
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-BODY_LIMIT = 256 * 1024
-_DIGITS = 30  # int() itself refuses thousands of them
 _GONE = 499  # what is counted for a client that hung up before it could be answered
 
 
@@ -33,12 +32,9 @@ def create_app(
     metrics: Metrics,
     *,
     state: dict[str, object],
-    body_limits: Mapping[str, int] | None = None,
+    frame: Frame | None = None,
 ) -> FastAPI:
-    """Return the application; `state` is what its dependencies find on `app.state`.
-
-    Paths that match a pattern of `body_limits` take so many bytes, all others 256 KB.
-    """
+    """Return the application; `state` is what its dependencies find on `app.state`."""
     app = FastAPI(
         title=title,
         redirect_slashes=False,
@@ -56,7 +52,7 @@ def create_app(
     app.openapi = partial(document, app)  # type: ignore[method-assign]
     problems.install(app)
     app.add_exception_handler(Replayed, _replayed)
-    app.add_middleware(_Door, metrics=metrics, limits=body_limits or {})
+    app.add_middleware(_Door, metrics=metrics, guard=Guard(frame or Frame()))
     return app
 
 
@@ -66,32 +62,31 @@ async def _replayed(_: Request, error: Exception) -> Response:
 
 
 class _Door:
-    """The outermost layer: request id and trace, the body limit, security headers, one observation per request."""
+    """The outermost layer: request id and trace, what the guard says, one observation per request."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, limits: Mapping[str, int]) -> None:
-        self._app, self._metrics = app, metrics
-        self._limits = [(re.compile(pattern), limit) for pattern, limit in limits.items()]
+    def __init__(self, app: ASGIApp, metrics: Metrics, guard: Guard) -> None:
+        self._app, self._metrics, self._guard = app, metrics, guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self._answer if scope["type"] == "http" else self._app)(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        trace, limit, started, status = _trace(scope), self._limit(scope), time.perf_counter(), 0
+        guard, started, status = self._guard, time.perf_counter(), 0
+        guard.locate(scope)
+        trace = _trace(scope)
+        told: RawHeaders = [(b"x-request-id", trace.correlation_id.encode())]
 
         async def answer_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = trace.correlation_id
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers.setdefault("Cache-Control", "no-store")
+                message["headers"] = guard.finish(list(message["headers"]), told)
             await send(message)
 
         with tracing(trace):
             try:
-                app = answer(PayloadTooLarge()) if _announced(scope) > limit else self._app
-                await app(scope, _limited(receive, limit), answer_with_headers)
+                app = guard.refuse(scope, told) or self._app
+                await app(scope, _limited(receive, guard.body_limit(scope)), answer_with_headers)
             except ClientDisconnect:
                 status = status or _GONE
             except Exception as error:
@@ -101,9 +96,6 @@ class _Door:
                 await answer(InternalError())(scope, receive, answer_with_headers)
             finally:
                 self._observe(scope, status, time.perf_counter() - started)
-
-    def _limit(self, scope: Scope) -> int:
-        return next((size for path, size in self._limits if path.fullmatch(scope["path"])), BODY_LIMIT)
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
         route: Any = scope.get("route")
@@ -120,11 +112,6 @@ def _trace(scope: Scope) -> Trace:
         auth_type="anonymous",
         traceparent=given if _TRACEPARENT.fullmatch(given) else None,
     )
-
-
-def _announced(scope: Scope) -> int:
-    length = Headers(scope=scope).get("content-length", "0")
-    return int(length[:_DIGITS]) if length.isascii() and length.isdigit() else 0
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

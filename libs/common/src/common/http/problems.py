@@ -1,6 +1,6 @@
 """Every failure as RFC 9457 `application/problem+json`; what the client sent is never echoed, nor what broke inside."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import asyncpg
@@ -13,6 +13,7 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from common.errors import BadRequest, Invalid, NotFound, Problem, Unavailable
 from common.telemetry import current_trace
@@ -63,9 +64,8 @@ def answer(problem: Problem, errors: Sequence[dict[str, str]] = (), code: str | 
     }
     if errors:
         body["errors"] = list(errors)
-    return Response(
-        orjson.dumps(body, default=str), problem.status, headers=dict(problem.headers), media_type=MEDIA_TYPE
-    )
+    headers = {**problem.headers, **problem.own_headers}
+    return Response(orjson.dumps(body, default=str), problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -115,15 +115,14 @@ async def _http(request: Request, error: Exception) -> Response:
     response = answer(kinds.get(error.status_code, BadRequest)())
     response.headers.update(error.headers or {})
     if error.status_code == MethodNotAllowed.status:
-        response.headers["Allow"] = ", ".join(sorted(set(_methods(request))))
+        response.headers["Allow"] = ", ".join(sorted(methods_of(request.scope)))
     return response
 
 
-def _methods(request: Request) -> Iterator[str]:
-    """Yield what a path takes; the exception names only what the first of its routes does."""
-    for route in iter_route_contexts(request.app.routes):
-        if route.path_regex.match(request.scope["path"]):
-            yield from route.methods or ()
+def methods_of(scope: Scope) -> set[str]:
+    """Return what a path takes; the exception names only what the first of its routes does."""
+    here = (route for route in iter_route_contexts(scope["app"].routes) if route.path_regex.match(scope["path"]))
+    return {method for route in here for method in route.methods or ()}
 
 
 async def _database(request: Request, error: Exception) -> Response:

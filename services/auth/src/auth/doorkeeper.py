@@ -1,0 +1,54 @@
+"""Lets logins and registrations in, or says when to come again; nothing is held while a password is hashed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+from weakref import WeakValueDictionary
+
+from auth.actions import throttling
+from auth.actions.throttling import Try
+from auth.tries import Limits
+from common.db import Database
+
+_OF_ONE_ACCOUNT, _COUNTING, _PATIENCE = 2, 2, 10.0
+
+
+class Doorkeeper:
+    """One process's door. What it counts is in the database; only queues are its own.
+
+    Of each account two logins are looked at at a time, so that a crowd of good ones is no row of failures; and two
+    tries are counted at a time, for they all wait for the same rows and must not do so with every connection.
+    """
+
+    def __init__(self, database: Database, limits: Limits) -> None:
+        self._database, self.limits = database, limits
+        self._counting: Final = asyncio.Semaphore(_COUNTING)
+        self._places: Final = WeakValueDictionary[str, asyncio.Semaphore]()
+
+    @asynccontextmanager
+    async def login(self, account: str, address: str) -> AsyncIterator[Try]:
+        """Count a login, and hold its place; raises TooManyTries, and TimeoutError where the queue is long."""
+        place = self._places.setdefault(account, asyncio.Semaphore(_OF_ONE_ACCOUNT))
+        async with asyncio.timeout(_PATIENCE):
+            await place.acquire()
+        try:
+            async with self._counting, self._database.transaction() as session:
+                admitted = await throttling.admit_login(session, self.limits, account, address)
+            try:
+                yield admitted
+            except Exception:
+                with suppress(Exception):  # what went wrong first is what matters
+                    await self._undo(admitted)
+                raise
+        finally:
+            place.release()
+
+    async def registration(self, account: str, address: str) -> None:
+        """Count a registration; raises TooManyTries."""
+        async with self._counting, self._database.transaction() as session:
+            await throttling.count(session, self.limits.of_registration(account, address))
+
+    async def _undo(self, admitted: Try) -> None:
+        async with self._counting, self._database.transaction() as session:
+            await throttling.undo(session, admitted)
