@@ -48,6 +48,7 @@ check: $(READY) ## Lint, format, types, who may import whom, and documents that 
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/souk contracts check
+	@$(BIN)/souk gateway check
 
 cov: $(READY) ## Run all tests and show which lines none of them reached
 	@$(BIN)/pytest $(SIDE_BY_SIDE) --cov --cov-report=term $(ARGS)

@@ -38,11 +38,11 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     ],
 )
 def test_a_path_belongs_to_one_service(path: str, service: str | None) -> None:
-    assert RouteTable().service(path) == service
+    assert RouteTable.read().service(path) == service
 
 
 def test_every_route_of_every_service_is_in_the_table(documents: dict[str, list[str]]) -> None:
-    table = RouteTable()
+    table = RouteTable.read()
     for service, paths in documents.items():
         assert {table.service(path) for path in paths} == {service}, service
 

@@ -1,4 +1,4 @@
-"""The documents made from the code and checked for drift: OpenAPI, AsyncAPI, the events, the Postman collection."""
+"""What is made from the code and checked for drift: OpenAPI, AsyncAPI, events, the Postman collection, Envoy's file."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from common.contracts import PRODUCERS, facts
 from common.events import Event
 from common.promises import broken
 from souk.events_page import events_page
+from souk.gateway.commands import configurations
 from souk.home import ROOT
 from souk.openapi import openapi
 from souk.postman import collection
@@ -27,7 +28,7 @@ def documents() -> dict[Path, str]:
     }
     made |= {DOCS / "events" / f"{wire}.schema.json": schema for wire, schema in schemas().items()}
     texts = {file: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for file, document in made.items()}
-    return texts | {DOCS / "events.md": events_page()}
+    return texts | configurations() | {DOCS / "events.md": events_page()}
 
 
 def every_fact() -> Iterator[type[Event]]:

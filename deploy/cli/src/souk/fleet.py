@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from common.broker import apply_topology
 from souk.databases import prepare
 from souk.environment import Addresses, environment, redeliveries, sandbox_keys, webhook_secrets, webhook_targets
+from souk.gateway.envoy import Site, Upstream, render
+from souk.gateway.table import RouteTable
 from souk.home import SERVICES, Home
+from souk.machines.envoy import EnvoyServer
 from souk.machines.errors import MachineError
 from souk.machines.ports import free_port
 from souk.machines.postgres import PostgresServer
@@ -20,6 +23,9 @@ from souk.machines.rabbitmq import RabbitServer
 from souk.topology import hearers
 
 _READY_WITHIN = 60
+_STOPS_WITHIN = 45
+_DRAIN = "2s"  # four times as long as Envoy takes to notice
+_HEALTH_EVERY = 0.5
 
 
 @dataclass(slots=True)
@@ -40,12 +46,15 @@ class Unit:
 
 
 class Fleet:
-    """Every service as a process. `given` is the user's environment; `units` default to one per service."""
+    """Every service as a process. `given` is the user's environment; `units` default to one per service.
+
+    With `envoy` the gateway of a deployment stands before them instead of the development proxy.
+    """
 
     def __init__(
         self, home: Home, given: Mapping[str, str], *, port: int, units: Iterable[Unit] = (), durable: bool = True
     ) -> None:
-        self.home, self._given = home, dict(given)
+        self.home, self._given, self.envoy = home, dict(given), False
         self.units = {unit.name: unit for unit in units or (Unit(name, name) for name in SERVICES)}
         self.postgres = PostgresServer(home.postgres, durable=durable)
         self.rabbitmq = RabbitServer(home.rabbitmq)
@@ -96,7 +105,8 @@ class Fleet:
     def start_unit(self, name: str, extra: Mapping[str, str] | None = None) -> None:
         """Start a process, with more variables than the others have where a test wants them (`FAULTS`)."""
         unit = self.units[name]
-        given = {**self._given, "SOUK_ROLE": unit.role, **(extra or {})}
+        drain = {"DRAIN_DELAY": _DRAIN} if self.envoy else {}
+        given = {**drain, **self._given, "SOUK_ROLE": unit.role, **(extra or {})}
         env = environment(unit.service, given, self.home, self.where) | {
             "PORT": str(unit.port),
             "INTERNAL_PORT": str(unit.internal_port),
@@ -107,16 +117,45 @@ class Fleet:
         unit.process.start()
 
     def start_gateway(self) -> None:
-        """Start the development gateway in front of the services' api processes, or anew where these have changed."""
+        """Start the gateway in front of the services' api processes, or anew where these have changed."""
         if self._gateway:
             self._gateway.stop(5)
-        fronts: dict[str, list[str]] = {"sandbox": [f"http://127.0.0.1:{self.sandbox_port}"]}
+        log, behind = self.home.logs / "gateway.log", self._behind_gateway()
+        if self.envoy:
+            server = EnvoyServer(self.home.path / "envoy", log, lambda admin: self._configuration(behind, admin))
+            server.start()
+            self._gateway = server.process
+            return
+        fronts = {name: [f"http://{one.host}:{one.port}" for one in several] for name, several in behind.items()}
+        command = [sys.executable, "-m", "souk.proxy", str(self.port), json.dumps(fronts)]
+        self._gateway = Process(command, log, name="gateway")
+        self._gateway.start()
+
+    def _behind_gateway(self) -> dict[str, list[Upstream]]:
+        behind = {"sandbox": [Upstream("127.0.0.1", self.sandbox_port)]}
         for unit in self.units.values():
             if unit.role != "worker":
-                fronts.setdefault(unit.service, []).append(f"http://127.0.0.1:{unit.port}")
-        command = [sys.executable, "-m", "souk.proxy", str(self.port), json.dumps(fronts)]
-        self._gateway = Process(command, self.home.logs / "gateway.log", name="gateway")
-        self._gateway.start()
+                behind.setdefault(unit.service, []).append(Upstream("127.0.0.1", unit.port, unit.internal_port))
+        return behind
+
+    def _configuration(self, behind: Mapping[str, list[Upstream]], admin_port: int) -> str:
+        site = Site(
+            port=self.port,
+            upstreams=behind,
+            admin_port=admin_port,
+            mounts={"/sandbox": "sandbox"},
+            limited=False,
+            health_every=_HEALTH_EVERY,
+        )
+        return render(RouteTable.read(), site)
+
+    def roll(self, service: str) -> None:
+        """Replace a service's processes one at a time. Raises MachineError for one that ends or comes back badly."""
+        for unit in [unit for unit in self.units.values() if unit.service == service]:
+            if code := self.process(unit.name).stop(_STOPS_WITHIN):
+                raise MachineError(f"{unit.name} ended with {code} when it was told to stop")
+            self.start_unit(unit.name)
+            self.process(unit.name).wait_ready(_READY_WITHIN)
 
     def process(self, name: str) -> Process:
         """Return a unit's process; raises KeyError when there is none."""

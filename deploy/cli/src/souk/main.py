@@ -25,6 +25,7 @@ from souk.databases import prepare
 from souk.doctor import doctor as examine_books
 from souk.environment import admin_of
 from souk.fleet import apply_topology_now
+from souk.gateway.commands import app as gateway_app
 from souk.goods.commands import app as catalog_app
 from souk.home import ROOT, SERVICES, Home
 from souk.hurt import hurt as hurt_fleet
@@ -43,6 +44,7 @@ app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(topology_app, name="topology")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(catalog_app, name="catalog")
+app.add_typer(gateway_app, name="gateway")
 
 AtHome = Annotated[Path, typer.Option("--home", help="The folder that keeps what a local system remembers.")]
 _HOME = ROOT / ".souk"

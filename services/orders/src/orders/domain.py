@@ -68,6 +68,8 @@ REFUND_MOVES: Final[dict[RefundState | None, frozenset[RefundState]]] = {
 # How long an order waits for its payment to be closed, and how long while the buyer's bank is at work.
 CLOSES_WITHIN: Final = timedelta(minutes=15)
 BANKS_PATIENCE: Final = timedelta(days=7)
+# Nothing more is to be expected, but money that comes late or goes back.
+ENDED_ORDERS: Final = frozenset({Status.FULFILLED, Status.REJECTED, Status.EXPIRED, Status.CANCELLED, Status.REFUNDED})
 PAYABLE: Final = frozenset(status for status, moves in MOVES.items() if Status.PAID in moves)
 
 

@@ -1,0 +1,74 @@
+"""The route table as Envoy has it: matches, time limits, and what is tried again with another process."""
+
+import re
+from typing import Final
+
+from common.draining import DRAINING
+from souk.gateway.envoy.filters import beside, label, of_route
+from souk.gateway.envoy.site import Site
+from souk.gateway.envoy.words import Config, extension, seconds
+from souk.gateway.table import ANY, Route, RouteTable
+
+_SILENT: Final = 60.0  # a stream says something every 15 s
+_NO_LIMIT: Final = "0s"
+_RETRY: Final[Config] = {
+    # Nothing of these has reached a service, or it says itself that it did nothing: trying again does nothing twice.
+    "retry_on": "connect-failure,refused-stream,retriable-headers",
+    "retriable_headers": [{"name": DRAINING, "present_match": True}],
+    "num_retries": 3,
+    "retry_host_predicate": [
+        extension(
+            "envoy.retry_host_predicates.previous_hosts",
+            "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+        )
+    ],
+    "host_selection_retry_max_attempts": 5,
+    "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
+}
+
+
+def route_config(table: RouteTable, site: Site) -> Config:
+    """Return every route, for every host: the services know which hosts they answer for."""
+    rows = [_mount(prefix, cluster) for prefix, cluster in site.mounts.items()]
+    rows += [_row(route) for route in table.routes]
+    return {
+        "name": "api",
+        "virtual_hosts": [
+            {
+                "name": "souk",
+                "domains": ["*"],
+                "retry_policy": _RETRY,
+                "request_headers_to_remove": ["x-envoy-external-address"],
+                "response_headers_to_remove": [DRAINING],
+                "routes": rows,
+            }
+        ],
+    }
+
+
+def _row(route: Route) -> Config:
+    action: Config = {"cluster": route.service, "timeout": seconds(route.timeout.total_seconds())}
+    if route.stream:
+        action |= {"timeout": _NO_LIMIT, "idle_timeout": seconds(_SILENT)}
+    return {
+        "match": _match(route),
+        "route": action,
+        "metadata": label(route.group),
+        "typed_per_filter_config": of_route(route),
+    }
+
+
+def _match(route: Route) -> Config:
+    if ANY not in route.segments:
+        return {"path_separated_prefix": route.path}
+    pattern = "/".join("[^/]+" if part == ANY else re.escape(part) for part in route.segments)
+    return {"safe_regex": {"regex": f"{pattern}(/.*)?"}}
+
+
+def _mount(prefix: str, cluster: str) -> Config:
+    action = {"cluster": cluster, "timeout": _NO_LIMIT, "idle_timeout": seconds(_SILENT)}
+    return {
+        "match": {"path_separated_prefix": prefix},
+        "route": action,
+        "typed_per_filter_config": beside(),
+    }
