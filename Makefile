@@ -23,7 +23,7 @@ MEMBERS := $(PROJECTS:/pyproject.toml=)
 READY := $(VENV)/.ready-$(shell pwd | cksum | cut -d' ' -f1)
 INPUTS := requirements/dev.txt pyproject.toml $(PROJECTS) $(wildcard $(addsuffix /src/*/__init__.py,$(MEMBERS)))
 
-.PHONY: help setup run reset demo test check cov fmt fuzz newman clients hurt bench migrate db-shell lock clean
+.PHONY: help setup run reset demo test check cov fmt fuzz newman clients hurt prove bench migrate db-shell lock clean up down logs doctor
 
 help: ## Show what can be made
 	@awk -F ' *## *' '/^[a-z-]+:.*## /{split($$1, t, ":"); printf "  make %-10s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,7 @@ db-shell: $(READY) ## Open psql in a service's database: SERVICE=orders
 lock: $(READY) ## Compile requirements/*.txt again; UPGRADE=1 takes the newest versions
 	@$(environment); unset UV_INDEX UV_FIND_LINKS; \
 	lock() { out=requirements/$$1.txt; shift; echo "$$out"; \
+# Beside the index itself nothing is asked: a folder of wheels knows the hash of one file where a package has many.
 		"$$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 			--no-emit-index-url $(if $(UPGRADE),--upgrade) $(OWN_PACKAGES) --output-file $$out "$$@" > /dev/null; }; \
 	lock dev --group dev $(PROJECTS); \
@@ -102,6 +103,19 @@ clean: ## Delete the environment and all caches, but no data
 # ---- what the targets above stand on
 
 # Each of the processes starts servers of its own, so there is a limit to what more of them bring.
+up: $(READY) ## Build and start all containers, or what has changed of them: ARGS="--scale orders-worker=3"
+	@$(BIN)/souk secrets
+	@docker compose up --detach --build --wait $(ARGS)
+
+down: ## Stop the containers; ARGS=--volumes deletes their data too
+	@docker compose down $(ARGS)
+
+logs: ## Follow what the containers say: ARGS=orders-worker for one
+	@docker compose logs --follow --tail 100 $(ARGS)
+
+doctor: ## Open every book of the containers: ARGS="--truth http://sandbox:9000/sandbox/truth" asks the sandbox too
+	@docker compose run --rm --quiet-pull souk doctor $(ARGS)
+
 SIDE_BY_SIDE := -n auto --maxprocesses 4
 
 OWN_PACKAGES := $(foreach project,common $(LOCKED),--no-emit-package souk-$(project))

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from souk.settings import OPERATORS_OWN
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -11,5 +13,6 @@ def test_every_variable_is_listed_with_its_meaning() -> None:
     read = {name for source in sources for name in re.findall(r'alias="([A-Z0-9_]+)"', source.read_text())}
     services = {source.parent.name for source in ROOT.glob("services/*/src/*/main.py")}
     read = read - {"DATABASE_URL"} | {f"DATABASE_URL_{service.upper()}" for service in services}
+    read |= set(OPERATORS_OWN)
     listed = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert listed == read

@@ -59,6 +59,7 @@ def test_a_bad_port_is_one_sentence() -> None:
         CliRunner().invoke(app, ["run"], env={"PORT": "http"}, catch_exceptions=False)
 
 
-def test_production_is_no_place_for_the_one_process_run() -> None:
-    with pytest.raises(BadSetting, match="WIRE must be rabbitmq in production"):
-        CliRunner().invoke(app, ["run"], env={"SOUK_ENV": "production"}, catch_exceptions=False)
+@pytest.mark.parametrize("wire", ["inprocess", "rabbitmq"])
+def test_production_is_no_place_for_a_local_run(wire: str) -> None:
+    with pytest.raises(BadSetting, match="SOUK_ENV must not be production here"):
+        CliRunner().invoke(app, ["run", "--wire", wire], env={"SOUK_ENV": "production"}, catch_exceptions=False)

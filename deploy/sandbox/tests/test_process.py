@@ -105,6 +105,19 @@ def test_the_command_line_becomes_settings(tmp_path):
         parse(["--state", state, "--webhook", "nonsense"])
 
 
+def test_arguments_may_be_lines_of_a_file_so_that_no_process_list_shows_secrets(tmp_path):
+    (tmp_path / "arguments").write_text("--secret=stripe=whsec_n0body\n--key=razorpay=rzp_test_1:p@ss word\n")
+    given = settings_from(parse(["--state", "x.db", f"@{tmp_path / 'arguments'}"]))
+    assert given.webhook_secrets == {"stripe": "whsec_n0body"}
+    assert given.api_keys == {"razorpay": "rzp_test_1:p@ss word"}
+
+
+def test_in_production_it_does_not_start(monkeypatch):
+    monkeypatch.setenv("SOUK_ENV", "production")
+    with pytest.raises(SystemExit, match="nothing of the sandbox is used there"):
+        main(["--state", "x.db"])
+
+
 def test_the_process_ends_cleanly_on_a_signal(tmp_path):
     async def stop_soon():
         await asyncio.sleep(0.5)

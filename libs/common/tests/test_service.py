@@ -14,6 +14,7 @@ from common.migrations import migrate
 from common.outbox import emit
 from common.serve import internal_app, serving
 from common.service import opener, sealer
+from common.settings import BadSetting
 from common.testing import OneService, bearer, encode, one_service, open_as, seal_for, seal_settings
 from souk.machines.ports import free_port
 
@@ -93,8 +94,16 @@ async def test_secrets_are_sealed_for_one_service_by_its_settings(put_together):
     sealed = sealer(service.settings).seal("a code", "orders")
     assert open_as("orders", sealed) == "a code"
     assert opener(service.settings).open(seal_for("greeter", "an answer")) == "an answer"
-    with pytest.raises(ValueError, match="SEAL_PRIVATE_KEY is missing: make one with `souk keys`"):
+    with pytest.raises(BadSetting, match="SEAL_PRIVATE_KEY is missing: `souk keys greeter` makes one"):
         opener(put_together().settings)
+
+
+@pytest.mark.parametrize("key", ["{}", '{"kty": "EC"}', '{"kty": "EC", "crv": "P-256", "x": "a", "y": "b", "d": "c"}'])
+def test_what_is_no_key_stops_the_start_with_a_sentence(put_together, key):
+    with pytest.raises(BadSetting, match="SEAL_PRIVATE_KEY is no key"):
+        opener(put_together(SEAL_PRIVATE_KEY=key).settings)
+    with pytest.raises(BadSetting, match="SEAL_PUBLIC_KEYS holds something else than keys"):
+        sealer(put_together(SEAL_PUBLIC_KEYS=f'{{"orders": {key}}}').settings)
 
 
 async def test_a_service_is_ready_when_it_has_keys_and_hears_and_says_what_is_missing(put_together, eventually):

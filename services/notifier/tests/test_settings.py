@@ -8,8 +8,8 @@ from notifier.settings import NotifierSettings
 
 PRODUCTION = {
     "SOUK_ENV": "production",
-    "DATABASE_URL_NOTIFIER": "postgresql://db/notifier",
-    "AMQP_URL": "amqp://broker/",
+    "DATABASE_URL_NOTIFIER": "postgresql://notifier:n0body-knows@db/notifier",
+    "AMQP_URL": "amqp://notifier:n0body-knows@broker/",
     "PUBLIC_URL": "https://souk.example/",
     "SMTP_HOST": "smtp.example",
     "MAIL_FROM": "Souk <shop@souk.example>",
@@ -50,7 +50,15 @@ def test_a_sender_that_is_no_address_is_refused(sender):
 
 def test_a_password_without_a_name_is_refused():
     with pytest.raises(BadSetting, match="SMTP_USERNAME is missing"):
-        load(NotifierSettings, PRODUCTION | {"SMTP_PASSWORD": "secret"})
+        load(NotifierSettings, PRODUCTION | {"SMTP_PASSWORD": "n0body-knows"})
+
+
+@pytest.mark.parametrize(("password", "why"), [("", "is missing"), ("password", "must not be a default")])
+def test_production_refuses_an_empty_or_a_default_password(password, why):
+    given = PRODUCTION | {"SMTP_USERNAME": "shop", "SMTP_PASSWORD": password}
+    with pytest.raises(BadSetting, match=f"SMTP_PASSWORD {why}"):
+        load(NotifierSettings, given)
+    assert load(NotifierSettings, given | {"SMTP_PASSWORD": "n0body-knows"}).smtp_username == "shop"
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from common.settings import BadSetting, load
 from orders.settings import WAYS, OrdersSettings
 
 GIVEN = {
-    "DATABASE_URL_ORDERS": "postgresql://shop@db/orders",
-    "AMQP_URL": "amqp://broker/",
+    "DATABASE_URL_ORDERS": "postgresql://shop:n0body-knows@db/orders",
+    "AMQP_URL": "amqp://shop:n0body-knows@broker/",
     "PUBLIC_URL": "https://shop.test",
 }
 

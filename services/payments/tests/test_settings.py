@@ -13,16 +13,22 @@ from payments.models import Base
 from payments.providers.configured import configured
 from payments.settings import PaymentsSettings
 
-_BASE = {"DATABASE_URL_PAYMENTS": "postgresql://u@h/d", "WIRE": "inprocess", **seal_settings("payments")}
+_BASE = {"DATABASE_URL_PAYMENTS": "postgresql://u:p@h/d", "WIRE": "inprocess", **seal_settings("payments")}
 _PRODUCTION = {
     **_BASE,
     "SOUK_ENV": "production",
     "WIRE": "rabbitmq",
-    "AMQP_URL": "amqp://h/",
+    "AMQP_URL": "amqp://u:p@h/",
     "PUBLIC_URL": "https://shop.example",
 }
-_LIVE = {"STRIPE_SECRET_KEY": "sk_live_1"}
-_RAZORPAY_LIVE = {"RAZORPAY_KEY_ID": "rzp_live_1", "RAZORPAY_KEY_SECRET": "secret"}
+_LIVE = {"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}
+_RAZORPAY_LIVE = {
+    "RAZORPAY_KEY_ID": "rzp_live_1",
+    "RAZORPAY_KEY_SECRET": "n0body-knows",
+    "RAZORPAY_WEBHOOK_SECRET": "n0body-knows-this",
+}
+_TEST = _LIVE | {"STRIPE_SECRET_KEY": "sk_test_1"}
+_RAZORPAY_TEST = _RAZORPAY_LIVE | {"RAZORPAY_KEY_ID": "rzp_test_1"}
 
 
 @pytest.mark.parametrize(
@@ -43,6 +49,21 @@ _RAZORPAY_LIVE = {"RAZORPAY_KEY_ID": "rzp_live_1", "RAZORPAY_KEY_SECRET": "secre
             {**_BASE, "STRIPE_SECRET_KEY": "rk_live_1", "STRIPE_API_BASE": "http://h/x"},
             "STRIPE_API_BASE must not be set",
         ),
+        ({**_PRODUCTION, **_TEST, "STRIPE_API_BASE": "http://h/x"}, "STRIPE_API_BASE must not be set in production"),
+        (
+            {**_PRODUCTION, **_RAZORPAY_TEST, "RAZORPAY_API_BASE": "http://h/x"},
+            "RAZORPAY_API_BASE must not be set in production",
+        ),
+        ({**_PRODUCTION, **_LIVE, "STRIPE_SECRET_KEY": "sk_test_souk_sandbox"}, "STRIPE_SECRET_KEY must not be a defa"),
+        ({**_PRODUCTION, **_LIVE, "STRIPE_WEBHOOK_SECRET": "whsec_placeholder"}, "STRIPE_WEBHOOK_SECRET must not be a"),
+        ({**_PRODUCTION, **_LIVE, "STRIPE_WEBHOOK_SECRET": ""}, "STRIPE_WEBHOOK_SECRET is missing"),
+        (
+            {**_PRODUCTION, **_RAZORPAY_LIVE, "RAZORPAY_KEY_ID": "rzp_test_souk_sandbox"},
+            "RAZORPAY_KEY_ID must not be the sandbox's",
+        ),
+        ({**_PRODUCTION, **_RAZORPAY_LIVE, "RAZORPAY_KEY_SECRET": "secret"}, "RAZORPAY_KEY_SECRET must not be a def"),
+        ({**_PRODUCTION, **_RAZORPAY_LIVE, "RAZORPAY_WEBHOOK_SECRET": " "}, "RAZORPAY_WEBHOOK_SECRET is missing"),
+        ({**_PRODUCTION, **_RAZORPAY_LIVE, "RAZORPAY_WEBHOOK_SECRET": "new-secret,changeme"}, "must not be a default"),
         ({**_BASE, "STRIPE_SECRET_KEY": "pk_test_1"}, "begins with sk_ or rk_"),
         (
             {**_BASE, "STRIPE_SECRET_KEY": "sk_test_1", "SEAL_PUBLIC_KEYS": "{}"},
@@ -61,10 +82,15 @@ def test_what_cannot_work_stops_the_start_with_a_sentence(environ, sentence) -> 
 def test_live_keys_of_either_provider_start_in_production(keys) -> None:
     settings = load(PaymentsSettings, {**_PRODUCTION, **keys})
     assert "sk_live" not in repr(settings)
-    assert "'secret'" not in repr(settings)
+    assert "n0body" not in repr(settings)
     providers = configured(settings)
     assert set(providers) == {name.partition("_")[0].lower() for name in keys}
     assert all(provider.livemode for provider in providers.values())
+
+
+def test_a_worker_in_production_hears_no_webhooks_and_needs_none_of_their_secrets() -> None:
+    given = {**_PRODUCTION, "STRIPE_SECRET_KEY": "sk_live_1", "SOUK_ROLE": "worker"}
+    assert load(PaymentsSettings, given).stripe_webhook_secrets == ()
 
 
 def test_a_provider_without_credentials_is_off() -> None:

@@ -12,8 +12,12 @@ from souk.machines.postgres import PostgresServer
 
 @asynccontextmanager
 async def database_urls(home: Home, given: Mapping[str, str]) -> AsyncIterator[dict[str, str]]:
-    """Give each service's database URL; a local PostgreSQL that does not run is started for the while."""
-    named = {service: given.get(f"DATABASE_URL_{service.upper()}", "") for service in SERVICES}
+    """Give each service's database URL; a local PostgreSQL that does not run is started for the while.
+
+    OPERATOR_DATABASE_URL names them all, with `{service}` in the place of the service's name.
+    """
+    every = given.get("OPERATOR_DATABASE_URL", "")
+    named = {name: given.get(f"DATABASE_URL_{name.upper()}") or every.replace("{service}", name) for name in SERVICES}
     if all(named.values()):
         yield named
     elif port := _running_port(home):

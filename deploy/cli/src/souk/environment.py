@@ -9,11 +9,14 @@ from sandbox.settings import DEFAULT_RETRY_DELAYS
 from souk.home import Home
 
 ADMIN_EMAIL = "admin@souk.test"
-_SANDBOX_KEY = "sk_test_souk_sandbox"
-_RAZORPAY_KEY = "rzp_test_souk_sandbox"
-_IMAGEKIT_PUBLIC_KEY = "public_souk_sandbox"
-_IMAGEKIT_ACCOUNT = "cdn/souk"  # where the sandbox shows files
-_WEBHOOK_SECRETS = {
+# What everybody may know of the shop's accounts at the sandbox.
+SANDBOX_KEYS = {
+    "stripe": "sk_test_souk_sandbox",
+    "razorpay": "rzp_test_souk_sandbox",
+    "imagekit": "public_souk_sandbox",
+}
+IMAGEKIT_ACCOUNT = "cdn/souk"  # where the sandbox shows files
+WEBHOOKS = {
     "stripe": "STRIPE_WEBHOOK_SECRET",
     "razorpay": "RAZORPAY_WEBHOOK_SECRET",
     "imagekit": "IMAGEKIT_WEBHOOK_SECRET",
@@ -92,23 +95,28 @@ def admin_of(home: Home, given: Mapping[str, str]) -> tuple[str, str]:
 
 def webhook_targets(port: int) -> dict[str, str]:
     """Return where the sandbox delivers each provider's webhooks, in a system at this port."""
-    here = f"http://127.0.0.1:{port}/api/v1"
-    return {name: f"{here}/{_TAKES_WEBHOOKS.get(name, 'payments')}/webhooks/{name}" for name in _WEBHOOK_SECRETS}
+    return {name: f"http://127.0.0.1:{port}/api/v1{webhook_path(name)}" for name in WEBHOOKS}
+
+
+def webhook_path(provider: str) -> str:
+    """Return where a provider's webhooks are taken, below the API's root."""
+    return f"/{_TAKES_WEBHOOKS.get(provider, 'payments')}/webhooks/{provider}"
 
 
 def webhook_secrets(given: Mapping[str, str], home: Home) -> dict[str, str]:
     """Return the secret each provider's webhooks are signed with."""
     kept = home.secrets()
-    return {provider: given.get(name) or str(kept[name]) for provider, name in _WEBHOOK_SECRETS.items()}
+    return {provider: given.get(name) or str(kept[name]) for provider, name in WEBHOOKS.items()}
 
 
 def sandbox_keys(given: Mapping[str, str], home: Home) -> dict[str, str]:
     """Return the key pairs, as `id:secret`, the sandbox is to know; real ones are none of its business."""
     kept, known = home.secrets(), {}
     if uses_razorpay_sandbox(given):
-        known["razorpay"] = f"{_RAZORPAY_KEY}:{given.get('RAZORPAY_KEY_SECRET') or kept['RAZORPAY_KEY_SECRET']}"
+        secret = given.get("RAZORPAY_KEY_SECRET") or kept["RAZORPAY_KEY_SECRET"]
+        known["razorpay"] = f"{SANDBOX_KEYS['razorpay']}:{secret}"
     if uses_imagekit_sandbox(given):
-        public = given.get("IMAGEKIT_PUBLIC_KEY") or _IMAGEKIT_PUBLIC_KEY
+        public = given.get("IMAGEKIT_PUBLIC_KEY") or SANDBOX_KEYS["imagekit"]
         known["imagekit"] = f"{public}:{kept['IMAGEKIT_PRIVATE_KEY']}"
     return known
 
@@ -138,11 +146,11 @@ def environment(service: str, given: Mapping[str, str], home: Home, where: Addre
         "ASSET_DIR": str(home.assets),
     }
     if uses_sandbox(given):
-        own |= {"STRIPE_SECRET_KEY": _SANDBOX_KEY, "STRIPE_API_BASE": f"{where.sandbox}/stripe"}
+        own |= {"STRIPE_SECRET_KEY": SANDBOX_KEYS["stripe"], "STRIPE_API_BASE": f"{where.sandbox}/stripe"}
     elif not given.get("STRIPE_SECRET_KEY"):
-        own["STRIPE_SECRET_KEY"] = _SANDBOX_KEY
+        own["STRIPE_SECRET_KEY"] = SANDBOX_KEYS["stripe"]
     if not given.get("RAZORPAY_KEY_ID"):
-        own |= {"RAZORPAY_KEY_ID": _RAZORPAY_KEY, "RAZORPAY_KEY_SECRET": kept["RAZORPAY_KEY_SECRET"]}
+        own |= {"RAZORPAY_KEY_ID": SANDBOX_KEYS["razorpay"], "RAZORPAY_KEY_SECRET": kept["RAZORPAY_KEY_SECRET"]}
     if uses_razorpay_sandbox(given):
         own["RAZORPAY_API_BASE"] = f"{where.sandbox}/razorpay"
     own |= _imagekit(given, kept, where) | {"IMAGEKIT_WEBHOOK_SECRET": signing["imagekit"]}
@@ -158,7 +166,7 @@ def _imagekit(given: Mapping[str, str], kept: Mapping[str, Any], where: Addresse
     base = given.get("IMAGEKIT_API_BASE") or f"{where.sandbox}/imagekit"
     return {
         "IMAGEKIT_PRIVATE_KEY": kept["IMAGEKIT_PRIVATE_KEY"],
-        "IMAGEKIT_PUBLIC_KEY": _IMAGEKIT_PUBLIC_KEY,
+        "IMAGEKIT_PUBLIC_KEY": SANDBOX_KEYS["imagekit"],
         "IMAGEKIT_API_BASE": base,
-        "IMAGEKIT_URL_ENDPOINT": f"{base.rstrip('/')}/{_IMAGEKIT_ACCOUNT}",
+        "IMAGEKIT_URL_ENDPOINT": f"{base.rstrip('/')}/{IMAGEKIT_ACCOUNT}",
     }

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Coroutine
 from datetime import timedelta
@@ -12,7 +11,6 @@ from uuid import UUID
 
 import typer
 import uvloop
-from dotenv import dotenv_values
 from pydantic import TypeAdapter, ValidationError
 
 from common.broker import TopologyMismatch
@@ -22,9 +20,9 @@ from souk import demo as play
 from souk import documents, outsiders, parked, running, webhooks
 from souk.connect import database_urls
 from souk.databases import prepare
+from souk.deployment import admin_at, lay_out
 from souk.doctor import doctor as examine_books
 from souk.environment import admin_of
-from souk.fleet import apply_topology_now
 from souk.gateway.commands import app as gateway_app
 from souk.goods.commands import app as catalog_app
 from souk.home import ROOT, SERVICES, Home
@@ -32,15 +30,16 @@ from souk.hurt import hurt as hurt_fleet
 from souk.machines.binaries import find_programs
 from souk.machines.errors import MachineError
 from souk.machines.postgres import PostgresServer
-from souk.topology import hearers
+from souk.servers import databases_app, topology_app
+from souk.settings import given
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Souk: run it, look into it, mend it.")
 parked_app = typer.Typer(no_args_is_help=True, help="Events that wait for an operator's decision.")
 webhooks_app = typer.Typer(no_args_is_help=True, help="What payment providers have told, and what became of it.")
-topology_app = typer.Typer(no_args_is_help=True, help="RabbitMQ's exchanges, queues and bindings.")
 contracts_app = typer.Typer(no_args_is_help=True, help="The documents made from the code: OpenAPI, AsyncAPI, schemas.")
 app.add_typer(parked_app, name="parked")
 app.add_typer(webhooks_app, name="webhooks")
+app.add_typer(databases_app, name="databases")
 app.add_typer(topology_app, name="topology")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(catalog_app, name="catalog")
@@ -54,11 +53,6 @@ T = TypeVar("T")
 WireName = Annotated[
     Literal["inprocess", "rabbitmq"], typer.Option(help="inprocess, or rabbitmq: a process per service.")
 ]
-
-
-def given() -> dict[str, str]:
-    """Return the user's environment, over what a `.env` file says."""
-    return {**{name: value or "" for name, value in dotenv_values(ROOT / ".env").items()}, **os.environ}
 
 
 def main() -> None:
@@ -91,7 +85,7 @@ def demo(
     if url is None:
         raise typer.Exit(_run(play.demo_of_own(Home(home / "demo"), given(), wire)))
     base = url.rstrip("/")
-    raise typer.Exit(_run(play.demo(base, f"{base}/sandbox", admin_of(Home(home), given()), {})))
+    raise typer.Exit(_run(play.demo(base, f"{base}/sandbox", admin_of(Home(home), admin_at(base, given())), {})))
 
 
 @app.command()
@@ -166,24 +160,17 @@ def db_shell(service: str, home: AtHome = _HOME) -> None:
 
 
 @app.command()
+def secrets() -> None:
+    """Make what docker-compose.yml reads, in deploy/compose: secrets, once, and the settings of `.env`."""
+    made = lay_out(given())
+    typer.echo(f"Made {len(made)} secrets in deploy/compose." if made else "All secrets are there.")
+
+
+@app.command()
 def keys(service: str) -> None:
     """Make a service's key pair for sealed secrets: SEAL_PRIVATE_KEY, and its part of SEAL_PUBLIC_KEYS."""
     private, public = new_key_pair(service)
     typer.echo(f"SEAL_PRIVATE_KEY='{private}'\nSEAL_PUBLIC_KEYS='{json.dumps({service: json.loads(public)})}'")
-
-
-@topology_app.command("apply")
-def topology_apply(amqp_url: Annotated[str, typer.Option(envvar="AMQP_URL")]) -> None:
-    """Declare exchanges, queues and bindings; safe to repeat."""
-    for line in apply_topology_now(amqp_url):
-        typer.echo(line)
-
-
-@topology_app.command("show")
-def topology_show() -> None:
-    """Show who listens to what."""
-    for hearer in hearers():
-        typer.echo(f"{hearer.service}: {', '.join(sorted(hearer.types))}")
 
 
 @parked_app.command("list")
@@ -280,3 +267,7 @@ def _port() -> int:
     if not text.isdigit():
         raise BadSetting(f"PORT cannot be used: {text!r} is no port number.")
     return int(text)
+
+
+if __name__ == "__main__":
+    main()

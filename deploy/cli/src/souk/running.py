@@ -7,6 +7,7 @@ import httpx2
 from rich.console import Console
 
 from common.serve import stop_signal
+from common.settings import BadSetting
 from common.telemetry import log_as_json
 from souk.client import Client
 from souk.environment import Addresses, admin_of
@@ -19,7 +20,8 @@ console = Console(highlight=False)
 
 
 async def run(home: Home, given: Mapping[str, str], port: int) -> None:
-    """Run the one-process system until it is told to stop."""
+    """Run the one-process system until it is told to stop. Raises BadSetting."""
+    _refuse_production(given)
     stop = stop_signal()
     log_as_json(given.get("LOG_LEVEL") or "WARNING")
     async with one_process(home, given, port, _say) as where:
@@ -29,7 +31,8 @@ async def run(home: Home, given: Mapping[str, str], port: int) -> None:
 
 
 async def run_processes(home: Home, given: Mapping[str, str], port: int) -> None:
-    """Run the services as processes over RabbitMQ until told to stop."""
+    """Run the services as processes over RabbitMQ until told to stop. Raises BadSetting."""
+    _refuse_production(given)
     stop = stop_signal()
     _say("starting PostgreSQL, RabbitMQ and a process per service")
     fleet = many_processes(home, given, port)
@@ -42,6 +45,14 @@ async def run_processes(home: Home, given: Mapping[str, str], port: int) -> None
         _say("stopping")
     finally:
         await asyncio.to_thread(fleet.__exit__, None, None, None)
+
+
+def _refuse_production(given: Mapping[str, str]) -> None:
+    if given.get("SOUK_ENV") == "production":
+        raise BadSetting(
+            "SOUK_ENV must not be production here: this brings stand-ins for the providers and prints the admin's "
+            "password. docs/deploy.md leads to production."
+        )
 
 
 def _welcome(home: Home, given: Mapping[str, str], where: Addresses) -> None:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route
 
 from sandbox.main import Sandbox, SandboxSettings
-from sandbox.settings import DEFAULT_RETRY_DELAYS
+from sandbox.settings import DEFAULT_RETRY_DELAYS, in_production
 
 
 class _Server(uvicorn.Server):
@@ -41,7 +42,8 @@ def _delays(text: str) -> tuple[float, ...]:
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="sandbox", description="Stand-ins for payment providers, and a mailbox.")
+    about = "Stand-ins for payment providers, and a mailbox. An argument @FILE stands for the lines of a file."
+    parser = argparse.ArgumentParser(prog="sandbox", description=about, fromfile_prefix_chars="@")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--state", type=Path, required=True, metavar="FILE", help="where everything is remembered")
@@ -88,7 +90,9 @@ async def serve(given: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
+    """The command; in production it is a sentence and exit code 1."""
+    if in_production():
+        sys.exit("SOUK_ENV is production: nothing of the sandbox is used there.")
     given = parse(arguments)
     factory = uvicorn.Config(app="", loop="auto").get_loop_factory()
     with asyncio.Runner(loop_factory=factory) as runner:

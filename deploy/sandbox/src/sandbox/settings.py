@@ -1,5 +1,6 @@
 """What a sandbox is told before it starts."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,11 @@ from urllib.parse import urlsplit
 # Stripe spreads its live retries over three days (docs.stripe.com/webhooks#retries). The shape is kept; the scale is a
 # working day.
 DEFAULT_RETRY_DELAYS = (1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 7200.0, 18000.0)
+
+
+def in_production() -> bool:
+    """Say whether this is where real money is."""
+    return os.environ.get("SOUK_ENV") == "production"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from joserfc import jwe
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -27,10 +28,10 @@ class Sealed(str, Generic[T]):
 
 
 class Sealer:
-    """Seals to any service whose public key is known."""
+    """Seals to any service whose public key is known; raises ValueError for what is no key."""
 
     def __init__(self, public_keys: Mapping[str, Mapping[str, Any]]) -> None:
-        self._keys = {service: ECKey.import_key(dict(key)) for service, key in public_keys.items()}
+        self._keys = {service: _key(key) for service, key in public_keys.items()}
 
     def seal(self, secret: str, recipient: str) -> Sealed[str]:
         """Return the secret sealed for a service; raises KeyError when its public key is not configured."""
@@ -38,15 +39,22 @@ class Sealer:
 
 
 class Opener:
-    """Opens what was sealed for this service."""
+    """Opens what was sealed for this service; raises ValueError for what is no key."""
 
     def __init__(self, private_key: Mapping[str, Any]) -> None:
-        self._key = ECKey.import_key(dict(private_key))
+        self._key = _key(private_key)
 
     def open(self, sealed: str) -> str:
         """Return the secret; raises joserfc's JoseError when it was sealed for somebody else or tampered with."""
         plaintext = jwe.decrypt_compact(sealed, self._key, algorithms=list(_HEADER.values())).plaintext
         return (plaintext or b"").decode()
+
+
+def _key(given: Mapping[str, Any]) -> ECKey:
+    try:
+        return ECKey.import_key(dict(given))
+    except (JoseError, TypeError) as error:
+        raise ValueError(f"this is no key: {error}") from error
 
 
 def new_key_pair(service: str) -> tuple[str, str]:

@@ -129,7 +129,7 @@ async def serving(services: Sequence[Service], app: ASGIApp, settings: ServiceSe
     async with AsyncExitStack() as stack:
         for service in services:
             stack.push_async_callback(service.close)
-        await stack.enter_async_context(listening(internal_app(services), "127.0.0.1", internal_port))
+        await stack.enter_async_context(listening(internal_app(services), settings.internal_host, internal_port))
         if settings.role != "worker":
             await stack.enter_async_context(listening(door, settings.host, settings.port))
             stack.push_async_callback(door.noticed)

@@ -24,7 +24,7 @@ from common.inbox import EventRouter, Inbox, InboxPolicy, Retries
 from common.loops import Loop, run_loop
 from common.outbox import Relays
 from common.sealed import Opener, Sealer
-from common.settings import ServiceSettings
+from common.settings import BadSetting, ServiceSettings
 from common.telemetry import Metrics
 from common.wakeups import Waker
 
@@ -214,16 +214,21 @@ def _frame(settings: ServiceSettings, body_limits: Mapping[str, int]) -> Frame:
 
 
 def sealer(settings: ServiceSettings) -> Sealer:
-    """Return what seals secrets for other services."""
-    return Sealer(settings.seal_public_keys)
+    """Return what seals secrets for other services; raises BadSetting for what is no key."""
+    try:
+        return Sealer(settings.seal_public_keys)
+    except ValueError as error:
+        raise BadSetting("SEAL_PUBLIC_KEYS holds something else than keys: `souk keys` makes them.") from error
 
 
 def opener(settings: ServiceSettings) -> Opener:
-    """Return what opens secrets sealed for this service; raises ValueError without SEAL_PRIVATE_KEY."""
+    """Return what opens secrets sealed for this service; raises BadSetting without a SEAL_PRIVATE_KEY that does."""
     if settings.seal_private_key is None:
-        message = "SEAL_PRIVATE_KEY is missing: make one with `souk keys`"
-        raise ValueError(message)
-    return Opener(settings.seal_private_key)
+        raise BadSetting(f"SEAL_PRIVATE_KEY is missing: `souk keys {settings.service}` makes one.")
+    try:
+        return Opener(settings.seal_private_key)
+    except ValueError as error:
+        raise BadSetting(f"SEAL_PRIVATE_KEY is no key: `souk keys {settings.service}` makes one.") from error
 
 
 def _asyncpg(url: str) -> str:

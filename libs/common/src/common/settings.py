@@ -7,10 +7,20 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from common import faults
 from common.addresses import LOOPBACK, Network, host_in, host_name, network_of, origin_of
+from common.credentials import any_guessable, from_files, guessable_in
 
 Role = Literal["api", "worker", "all"]
 S = TypeVar("S", bound="ServiceSettings")
@@ -82,6 +92,7 @@ class ServiceSettings(BaseModel):
     host: Annotated[str, Field(alias="HOST")] = "127.0.0.1"
     port: Annotated[Port, Field(alias="PORT")] = 8000
     internal_port: Annotated[Port | None, Field(alias="INTERNAL_PORT")] = None
+    internal_host: Annotated[str, Field(alias="INTERNAL_HOST")] = "127.0.0.1"
     public_url: Annotated[HttpUrl | None, Field(alias="PUBLIC_URL")] = None
     storefront_url: Annotated[HttpUrl | None, Field(alias="STOREFRONT_URL")] = None
     allowed_hosts: Annotated[tuple[str, ...], _each(host_name), Field(alias="ALLOWED_HOSTS")] = ()
@@ -134,6 +145,18 @@ class ServiceSettings(BaseModel):
     @property
     def internal(self) -> int:
         """Where health and metrics are: INTERNAL_PORT, else the port after PORT (any free one for 0)."""
+        self._check_secrets()
+
+    def _check_secrets(self) -> None:
+        """Refuse what everybody knows; a service's own secrets are its fields of the type SecretStr."""
+        addresses = {_database_of(self.service): self.database_url, "AMQP_URL": self.amqp_url}
+        for name, address in addresses.items():
+            if address and guessable_in(address):
+                raise _bad(name, "has no password, or one that everybody knows, which production refuses")
+        for field, info in type(self).model_fields.items():
+            value = getattr(self, field)
+            if isinstance(value, SecretStr) and any_guessable(value.get_secret_value()):
+                raise _bad(str(info.alias), "must not be a default in production: choose one that nobody can guess")
         return self.internal_port if self.internal_port is not None else self.port and self.port + 1
 
     @property
@@ -179,16 +202,27 @@ def _bad(name: str, sentence: str) -> ValueError:
     return ValueError(f"{name} {sentence}.")
 
 
+def _database_of(service: str) -> str:
+    return f"DATABASE_URL_{service.upper()}"
+
+
 def load(settings: type[S], environ: Mapping[str, str]) -> S:
-    """Read a service's settings; empty variables count as absent. Raises BadSetting with one sentence per fault."""
-    own = f"DATABASE_URL_{settings.service.upper()}"
-    given = {name: value for name, value in environ.items() if value.strip()}
-    given["DATABASE_URL"] = given.get(own, "")
+    """Read a service's settings; empty variables count as absent, and NAME_FILE names a file that holds NAME.
+
+    Raises BadSetting with one sentence per fault.
+    """
+    own = _database_of(settings.service)
     aliases = {str(info.alias) for info in settings.model_fields.values()}
     try:
         return settings.model_validate({name: given[name] for name in aliases & given.keys()})
     except ValidationError as error:
         sentences = [_sentence(item, own) for item in error.errors()]
+    try:
+        found = from_files(environ, sorted(aliases - {"DATABASE_URL"} | {own}))
+    except ValueError as error:
+        raise BadSetting(str(error)) from error
+    given = {name: value for name, value in found.items() if value.strip()}
+    given["DATABASE_URL"] = given.get(own, "")
         raise BadSetting("\n".join(sentences)) from None
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
+from common.credentials import guessable
 from common.settings import Duration, HttpUrl, ServiceSettings, SomeTime
 
 StoreName = Literal["local", "imagekit", "s3"]
@@ -37,6 +38,7 @@ class CatalogSettings(ServiceSettings):
     imagekit_webhook_secret: Annotated[SecretStr | None, Field(alias="IMAGEKIT_WEBHOOK_SECRET")] = None
     imagekit_api_base: Annotated[HttpUrl | None, Field(alias="IMAGEKIT_API_BASE")] = None
     imagekit_upload_base: Annotated[HttpUrl | None, Field(alias="IMAGEKIT_UPLOAD_BASE")] = None
+    imagekit_fetch_endpoint: Annotated[HttpUrl | None, Field(alias="IMAGEKIT_FETCH_ENDPOINT")] = None
     s3_bucket: Annotated[str | None, Field(alias="S3_BUCKET")] = None
     s3_region: Annotated[str, Field(alias="S3_REGION")] = "us-east-1"
     s3_endpoint: Annotated[HttpUrl | None, Field(alias="S3_ENDPOINT")] = None
@@ -59,6 +61,23 @@ class CatalogSettings(ServiceSettings):
     def _store_is_set_up(self) -> Self:
         if missing := [name for name, value in self._needed().items() if not value]:
             raise ValueError(f"{missing[0]} is missing: files are kept by {self.store}.")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_of_the_sandbox_in_production(self) -> Self:
+        if self.environment != "production" or not self.imagekit_private_key:
+            return self
+        if guessable(self.imagekit_public_key or ""):
+            raise ValueError("IMAGEKIT_PUBLIC_KEY must not be the sandbox's in production: write your own.")
+        for name, base in (
+            ("IMAGEKIT_API_BASE", self.imagekit_api_base),
+            ("IMAGEKIT_UPLOAD_BASE", self.imagekit_upload_base),
+            ("IMAGEKIT_URL_ENDPOINT", self.imagekit_url_endpoint),
+        ):
+            if base and "/sandbox" in base:
+                raise ValueError(f"{name} must not be the sandbox's in production: leave it empty, or write your own.")
+        if self.role != "worker" and not self.imagekit_webhook_secrets:
+            raise ValueError("IMAGEKIT_WEBHOOK_SECRET is missing: without it every webhook is refused.")
         return self
 
     def _needed(self) -> Mapping[str, object]:

@@ -174,3 +174,12 @@ async def test_a_deleted_asset_is_gone_and_its_file_with_it(gallery):
     assert await gallery.one.service.app.state.stores.current.find(kept) is None
     assert not (await gallery.fetch(asset["preview_url"])).is_success
     assert (await gallery.client.get("/assets", headers=gallery.headers)).json()["items"] == []
+
+
+async def test_imagekits_files_are_fetched_where_we_reach_them_and_shown_where_browsers_do(make_gallery, street):
+    shown, reached = "https://files.shop.test/souk", f"{street.url}/sandbox/imagekit/cdn/souk"
+    gallery = await make_gallery("imagekit", IMAGEKIT_URL_ENDPOINT=f"{shown}/", IMAGEKIT_FETCH_ENDPOINT=f"{reached}/")
+    asset = await gallery.asset()
+    assert asset["preview_url"].startswith(f"{shown}/")
+    preview = seen(await gallery.fetch(asset["preview_url"].replace(shown, reached)))
+    assert max(preview.size) == 1200

@@ -101,8 +101,21 @@ async def test_without_imagekit_nothing_is_genuine(local):
     assert (await local.client.post(HOOK, content=b"{}")).status_code == 400
 
 
-BASE = {"DATABASE_URL_CATALOG": "postgresql://x/y", "WIRE": "inprocess"}
-PRODUCTION = {**BASE, "WIRE": "rabbitmq", "AMQP_URL": "amqp://x/", "SOUK_ENV": "production", "PUBLIC_URL": "https://x"}
+BASE = {"DATABASE_URL_CATALOG": "postgresql://u:p@x/y", "WIRE": "inprocess"}
+PRODUCTION = {
+    **BASE,
+    "WIRE": "rabbitmq",
+    "AMQP_URL": "amqp://u:p@x/",
+    "SOUK_ENV": "production",
+    "PUBLIC_URL": "https://x",
+}
+ACCOUNT = {
+    "IMAGEKIT_PRIVATE_KEY": "private_n0body-knows",
+    "IMAGEKIT_PUBLIC_KEY": "public_mine",
+    "IMAGEKIT_URL_ENDPOINT": "https://ik.imagekit.io/mine",
+    "IMAGEKIT_WEBHOOK_SECRET": "whsec_n0body-knows",
+}
+BUCKET = {"ASSET_STORE": "s3", "S3_BUCKET": "b", "S3_ACCESS_KEY_ID": "id", "S3_SECRET_ACCESS_KEY": "n0body-knows"}
 
 
 @pytest.mark.parametrize(
@@ -117,6 +130,29 @@ PRODUCTION = {**BASE, "WIRE": "rabbitmq", "AMQP_URL": "amqp://x/", "SOUK_ENV": "
 def test_a_store_that_is_not_set_up_stops_the_start(given, missing):
     with pytest.raises(BadSetting, match=f"{missing} is missing"):
         load(CatalogSettings, given)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (ACCOUNT | {"IMAGEKIT_PRIVATE_KEY": "private_placeholder"}, "IMAGEKIT_PRIVATE_KEY must not be a default"),
+        (ACCOUNT | {"IMAGEKIT_PUBLIC_KEY": "public_souk_sandbox"}, "IMAGEKIT_PUBLIC_KEY must not be the sandbox's"),
+        (ACCOUNT | {"IMAGEKIT_WEBHOOK_SECRET": "secret"}, "IMAGEKIT_WEBHOOK_SECRET must not be a default"),
+        (ACCOUNT | {"IMAGEKIT_WEBHOOK_SECRET": ""}, "IMAGEKIT_WEBHOOK_SECRET is missing"),
+        (
+            ACCOUNT | {"IMAGEKIT_API_BASE": "http://sandbox:9000/sandbox/imagekit"},
+            "IMAGEKIT_API_BASE must not be the sandbox's",
+        ),
+        (BUCKET | {"S3_SECRET_ACCESS_KEY": "minioadmin"}, "S3_SECRET_ACCESS_KEY must not be a default"),
+        ({"ASSET_SECRET": "change-me-please-now"}, "ASSET_SECRET must not be a default"),
+    ],
+)
+def test_production_refuses_empty_and_default_secrets(given, sentence):
+    for good in (ACCOUNT, BUCKET, {"ASSET_SECRET": "x" * 20}):
+        assert load(CatalogSettings, PRODUCTION | good).environment == "production"
+    with pytest.raises(BadSetting, match=sentence):
+        load(CatalogSettings, PRODUCTION | given)
+    assert load(CatalogSettings, PRODUCTION | given | {"SOUK_ENV": "development"}).environment == "development"
 
 
 def test_the_store_is_as_set_else_imagekit_with_a_key_else_our_own_disk():

@@ -49,6 +49,9 @@ class NotifierSettings(ServiceSettings):
             message = "SMTP_USERNAME is missing: SMTP_PASSWORD is of no use without it."
             raise ValueError(message)
         if self.environment == "production" and self.role != "api":
+            if self.smtp_username and not self.smtp_password:
+                message = "SMTP_PASSWORD is missing: SMTP_USERNAME is of no use without it."
+                raise ValueError(message)
             for name, value in (("SMTP_HOST", self.smtp_host), ("MAIL_FROM", "mail_from" in self.model_fields_set)):
                 if not value:
                     message = f"{name} is missing: in production mail goes to a real server from a real address."

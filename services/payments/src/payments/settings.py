@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
+from common.credentials import guessable
 from common.settings import Duration, HttpUrl, ServiceSettings
 from payments.domain import Patience
 
@@ -121,10 +122,26 @@ class PaymentsSettings(ServiceSettings):
             raise ValueError(
                 "STRIPE_SECRET_KEY and RAZORPAY_KEY_ID are missing: without any payment provider nothing can be sold."
             )
+        self._check_providers_in_production()
         for name, address in (("PUBLIC_URL", self.public_url), ("STOREFRONT_URL", self.storefront_url)):
             if address and not _is_safe(address):
                 raise ValueError(f"{name} must be https: buyers are led there after they have paid.")
         return self
+
+    def _check_providers_in_production(self) -> None:
+        if guessable(self.razorpay_key_id or "none"):
+            raise ValueError("RAZORPAY_KEY_ID must not be the sandbox's in production: write your own.")
+        for name, base in (("STRIPE_API_BASE", self.stripe_api_base), ("RAZORPAY_API_BASE", self.razorpay_api_base)):
+            if base:
+                raise ValueError(f"{name} must not be set in production: money goes to the provider itself.")
+        if self.role == "worker":
+            return
+        for name, key, secrets in (
+            ("STRIPE_WEBHOOK_SECRET", self.stripe_key, self.stripe_webhook_secrets),
+            ("RAZORPAY_WEBHOOK_SECRET", self.razorpay_key_id, self.razorpay_webhook_secrets),
+        ):
+            if key and not secrets:
+                raise ValueError(f"{name} is missing: without it every webhook is refused.")
 
     @property
     def stripe_webhook_secrets(self) -> tuple[str, ...]:

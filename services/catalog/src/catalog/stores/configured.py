@@ -23,6 +23,7 @@ def configured(settings: CatalogSettings) -> Stores:
                     webhook_secrets=settings.imagekit_webhook_secrets,
                     api_base=settings.imagekit_api_base,
                     upload_base=settings.imagekit_upload_base,
+                    fetch_endpoint=settings.imagekit_fetch_endpoint,
                     timeout=timeout,
                 ),
                 settings.watermark,

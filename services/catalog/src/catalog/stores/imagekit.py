@@ -30,7 +30,8 @@ _ORIGINAL: Final[Transformation] = {"original": True}
 class ImageKitAccess:
     """An account: its keys, where its files are seen, what signs its webhooks (two while one is being replaced).
 
-    No bases mean ImageKit's own; `timeout` is in seconds.
+    No bases mean ImageKit's own; `fetch_endpoint` is how we reach the files, if not as browsers do; `timeout` is in
+    seconds.
     """
 
     private_key: str
@@ -39,6 +40,7 @@ class ImageKitAccess:
     webhook_secrets: tuple[str, ...] = ()
     api_base: str | None = None
     upload_base: str | None = None
+    fetch_endpoint: str | None = None
     timeout: float = 10
 
 
@@ -155,7 +157,7 @@ class ImageKit:
         return next((it for it in listed if isinstance(it, File) and it.file_path == f"/{filed.key}"), None)
 
     async def _head(self, file: File) -> bytes:
-        url = await self._url(_key(file), _as_it_is(file), self._access.timeout)
+        url = self._as_we_reach_it(await self._url(_key(file), _as_it_is(file), self._access.timeout))
         head = bytearray()
         asking = self._http.stream("GET", url, headers={"Range": f"bytes=0-{HEAD - 1}"})
         async with _answered(), asyncio.timeout(self._access.timeout), asking as answer:
@@ -166,6 +168,11 @@ class ImageKit:
                 if len(head) >= HEAD:
                     break
         return bytes(head[:HEAD])
+
+    def _as_we_reach_it(self, url: str) -> str:
+        # The signature covers what comes after the endpoint only.
+        shown, ours = self._access.url_endpoint.rstrip("/"), self._access.fetch_endpoint
+        return url if ours is None else f"{ours.rstrip('/')}{url.removeprefix(shown)}"
 
     async def _url(
         self,
