@@ -68,19 +68,8 @@ class VariantChange(NewVariant):
         return Wish(id=self.id, options=self.options, sku=self.sku, prices=prices, stock=self.stock)
 
 
-class NewProduct(Strict):
-    """A product to put up: plain with its `price` and `stock` (null: unlimited), or in `variants` that have theirs."""
-
-    kind: Kind
-    name: Name
-    status: Literal["draft", "active"] = "active"
-    slug: Slug | None = None
-    sku: Sku | None = None
+class _Presented(Strict):
     description: Description = ""
-    price: MoneyIn | None = None
-    prices: Prices = Field(default_factory=list)
-    stock: Pieces | None = None
-    variants: Annotated[list[NewVariant], Field(max_length=100)] = Field(default_factory=list)
     category: CategoryPath | None = None
     tags: Tags = Field(default_factory=list)
     images: Images = Field(default_factory=list)
@@ -92,6 +81,20 @@ class NewProduct(Strict):
     download_limit: Few | None = None
     download_days: Few | None = None
     metadata: Metadata = Field(default_factory=dict)
+
+
+class NewProduct(_Presented):
+    """A product to put up: plain with its `price` and `stock` (null: unlimited), or in `variants` that have theirs."""
+
+    kind: Kind
+    name: Name
+    status: Literal["draft", "active"] = "active"
+    slug: Slug | None = None
+    sku: Sku | None = None
+    price: MoneyIn | None = None
+    prices: Prices = Field(default_factory=list)
+    stock: Pieces | None = None
+    variants: Annotated[list[NewVariant], Field(max_length=100)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _priced_once(self) -> Self:
@@ -132,7 +135,7 @@ class NewProduct(Strict):
         return product, stock
 
 
-class ProductChanges(Strict):
+class ProductChanges(_Presented):
     """What to change; what is absent stays. What has no value of its own can be null: none.
 
     `prices` and `variants` are given whole: what is not in them ends.
@@ -142,21 +145,9 @@ class ProductChanges(Strict):
     status: Literal["draft", "active", "archived"] = "active"
     slug: Slug = ""
     sku: Sku | None = None
-    description: Description = ""
     price: MoneyIn = MoneyIn(amount=0, currency="USD")
     prices: Prices = Field(default_factory=list)
     variants: Annotated[list[VariantChange], Field(min_length=1, max_length=100)] = Field(default_factory=list)
-    category: CategoryPath | None = None
-    tags: Tags = Field(default_factory=list)
-    images: Images = Field(default_factory=list)
-    files: Files = Field(default_factory=list)
-    licence: Licence | None = None
-    min_quantity: Few = 1
-    max_quantity: Few | None = None
-    low_stock: Pieces | None = None
-    download_limit: Few | None = None
-    download_days: Few | None = None
-    metadata: Metadata = Field(default_factory=dict)
 
     def edit(self) -> Edit:
         """Return what was given."""
