@@ -8,26 +8,17 @@ from typing import Any
 import pytest
 import yaml
 
-from auth.settings import AuthSettings
 from catalog.settings import CatalogSettings
-from common.settings import BadSetting, ServiceSettings, load
-from notifier.settings import NotifierSettings
-from orders.settings import OrdersSettings
+from common.settings import BadSetting, ServiceSettings
 from payments.settings import PaymentsSettings
 from sandbox.__main__ import parse, settings_from
 from souk.deployment import admin_at, lay_out
 from souk.home import SERVICES
+from souk.services import BUILDERS
 
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 CONTAINERS: dict[str, Any] = COMPOSE["services"]
-SETTINGS: dict[str, type[ServiceSettings]] = {
-    "auth": AuthSettings,
-    "catalog": CatalogSettings,
-    "notifier": NotifierSettings,
-    "orders": OrdersSettings,
-    "payments": PaymentsSettings,
-}
 OURS = [name for name, it in CONTAINERS.items() if it["image"].startswith("souk/")]
 OF_SERVICES = [f"{service}-{role}" for service in SERVICES for role in ("api", "worker")]
 LIVE = {
@@ -58,7 +49,7 @@ def environ(container: str, folder: Path) -> dict[str, str]:
 
 def start(container: str, folder: Path) -> ServiceSettings:
     """The settings with which the container would start; raises BadSetting."""
-    return load(SETTINGS[container.partition("-")[0]], environ(container, folder))
+    return BUILDERS[container.rpartition("-")[0]](environ(container, folder), None).settings
 
 
 def test_every_service_has_an_api_a_worker_and_a_migration() -> None:

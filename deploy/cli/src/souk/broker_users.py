@@ -12,6 +12,7 @@ from common.settings import BadSetting
 from souk.machines.rabbit_api import Management
 
 _NOTHING: Final = "^$"
+_NEVER: Final = "(?!)"  # not even the empty word, which is a routing key too
 
 
 def apply_users(management: Management, urls: Mapping[str, str]) -> list[str]:
@@ -44,4 +45,5 @@ def _apply(management: Management, service: str, address: str) -> str:
 
 
 def _one_of(names: Iterable[str]) -> str:
-    return f"^({'|'.join(map(re.escape, names))})$"
+    words = "|".join(map(re.escape, names))
+    return f"^({words})$" if words else _NEVER

@@ -27,6 +27,8 @@ from souk.home import ROOT, SERVICES
 
 Json = Mapping[str, str]
 FOLDER: Final = ROOT / "deploy" / "compose"
+# Where Docker's own networks are; only containers, and of them the gateway, reach a service.
+_NETWORKS: Final = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 _SANDBOX: Final = "http://sandbox:9000/sandbox"
 _LISTED: Final = re.compile(r"^([A-Z0-9_]+)=", re.MULTILINE)
 # What docker-compose.yml itself tells each container, whatever a process on this machine is told.
@@ -39,7 +41,7 @@ _OF_PROVIDERS: Final = (
     *("imagekit_private_key", "imagekit_webhook_secret"),
 )
 _OF_USERS: Final = (*_OF_PROVIDERS, "admin_password", "asset_secret", "s3_secret_access_key", "smtp_password")
-_READ_BY: Final = {
+_READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "auth": ("admin_password",),
     "catalog": ("asset_secret", "imagekit_private_key", "imagekit_webhook_secret", "s3_secret_access_key"),
     "orders": ("seal_private_key",),
@@ -140,9 +142,9 @@ def _containers(given: Json, kept: Json) -> Iterator[tuple[str, Json]]:
     yield "admin", {"admin_database_url": known["admin_database_url"], **reading, **databases, **users}
     yield "operator", reading
     yield "mend", databases
-    for service, names in _READ_BY.items():
+    for service in SERVICES:
         own = {"database_url": databases[f"database_url_{service}"], "seal_private_key": ""}
-        own |= {name: known[name] for name in names}
+        own |= {name: known[name] for name in _READ_BY.get(service, ())}
         yield f"{service}-api", own
         yield f"{service}-worker", own | {"amqp_url": users[f"amqp_url_{service}"]}
 
@@ -180,7 +182,8 @@ def _settings(given: Json, kept: Json) -> dict[str, str]:
         "PUBLIC_URL": _public(given),
         "ADMIN_EMAIL": ADMIN_EMAIL,
         "PAYMENT_METHODS": ways_to_pay(given),
-        "RATE_LIMIT_PER_MINUTE": "600",
+        "RATE_LIMIT_PER_MINUTE": "" if _in_production(given) else "600",
+        "TRUSTED_PROXIES": _NETWORKS,
         "SEAL_PUBLIC_KEYS": json.dumps({"orders": sealing}),
         **({} if _in_production(given) else _stand_ins(given)),
     }

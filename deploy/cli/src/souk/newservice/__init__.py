@@ -1,0 +1,1 @@
+"""A new service: laid out like the others, and named wherever they are named."""
