@@ -30,6 +30,7 @@ from souk.hurt import hurt as hurt_fleet
 from souk.machines.binaries import find_programs
 from souk.machines.errors import MachineError
 from souk.machines.postgres import PostgresServer
+from souk.newservice.commands import app as new_app
 from souk.servers import databases_app, topology_app
 from souk.settings import given
 
@@ -44,6 +45,7 @@ app.add_typer(topology_app, name="topology")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(gateway_app, name="gateway")
+app.add_typer(new_app, name="new")
 
 AtHome = Annotated[Path, typer.Option("--home", help="The folder that keeps what a local system remembers.")]
 _HOME = ROOT / ".souk"
