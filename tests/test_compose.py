@@ -243,6 +243,21 @@ def test_the_admin_of_the_containers_is_known_where_they_are_reached(folder: Pat
     assert admin_at("http://localhost:8080", {"ADMIN_PASSWORD": "mine"}, folder)["ADMIN_PASSWORD"] == "mine"
 
 
+def test_in_production_the_sandbox_is_left_out_and_the_gateway_has_no_way_to_it() -> None:
+    laid_over = yaml.safe_load((ROOT / "deploy" / "compose" / "production.yml").read_text())["services"]
+    assert laid_over["sandbox"] == {"profiles": ["never"]}
+    assert not [name for name, it in CONTAINERS.items() if "sandbox" in it.get("depends_on", {})]
+    (before,), (after,) = (it["gateway"]["volumes"] for it in (CONTAINERS, laid_over))
+    assert before.split(":")[1:] == after.split(":")[1:]
+    assert "address: sandbox" in (ROOT / before.split(":")[0]).read_text()
+    assert "sandbox" not in (ROOT / after.split(":")[0]).read_text()
+
+
+def test_services_believe_the_gateway_about_who_asks(folder: Path) -> None:
+    lay_out({}, folder)
+    assert {str(network) for network in start("orders-api", folder).trusted_proxies} >= {"172.16.0.0/12"}
+
+
 def test_every_container_of_ours_is_built_by_the_one_dockerfile() -> None:
     for name in OURS:
         build = CONTAINERS[name]["build"]
