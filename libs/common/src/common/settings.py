@@ -25,6 +25,7 @@ from common.credentials import any_guessable, from_files, guessable_in
 Role = Literal["api", "worker", "all"]
 S = TypeVar("S", bound="ServiceSettings")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_HEADERS = r"^([^\s=,]+=[^,\r\n]*(,|$))*$"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -91,8 +92,8 @@ class ServiceSettings(BaseModel):
     role: Annotated[Role, Field(alias="SOUK_ROLE")] = "all"
     host: Annotated[str, Field(alias="HOST")] = "127.0.0.1"
     port: Annotated[Port, Field(alias="PORT")] = 8000
-    internal_port: Annotated[Port | None, Field(alias="INTERNAL_PORT")] = None
     internal_host: Annotated[str, Field(alias="INTERNAL_HOST")] = "127.0.0.1"
+    internal_port: Annotated[Port | None, Field(alias="INTERNAL_PORT")] = None
     public_url: Annotated[HttpUrl | None, Field(alias="PUBLIC_URL")] = None
     storefront_url: Annotated[HttpUrl | None, Field(alias="STOREFRONT_URL")] = None
     allowed_hosts: Annotated[tuple[str, ...], _each(host_name), Field(alias="ALLOWED_HOSTS")] = ()
@@ -116,6 +117,9 @@ class ServiceSettings(BaseModel):
     grace: Annotated[Duration, Field(alias="SHUTDOWN_GRACE")] = timedelta(seconds=20)
     drain_delay: Annotated[Duration | None, Field(alias="DRAIN_DELAY")] = None
     faults: Annotated[str, Field(alias="FAULTS")] = ""
+    collector: Annotated[HttpUrl | None, Field(alias="OTEL_EXPORTER_OTLP_ENDPOINT")] = None
+    collector_headers: Annotated[str, Field(alias="OTEL_EXPORTER_OTLP_HEADERS", pattern=_HEADERS)] = ""
+    traced_share: Annotated[float, Field(alias="OTEL_TRACES_SAMPLER_ARG", ge=0, le=1)] = 1
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(alias="LOG_LEVEL")] = "INFO"
 
     @model_validator(mode="after")
@@ -141,10 +145,6 @@ class ServiceSettings(BaseModel):
             raise _bad("PUBLIC_URL", "is missing: return pages and links in mails need it")
         if any(origin.startswith("http:") for origin in self.cors_origins):
             raise _bad("CORS_ORIGINS", "must be https:// addresses in production")
-
-    @property
-    def internal(self) -> int:
-        """Where health and metrics are: INTERNAL_PORT, else the port after PORT (any free one for 0)."""
         self._check_secrets()
 
     def _check_secrets(self) -> None:
@@ -157,6 +157,10 @@ class ServiceSettings(BaseModel):
             value = getattr(self, field)
             if isinstance(value, SecretStr) and any_guessable(value.get_secret_value()):
                 raise _bad(str(info.alias), "must not be a default in production: choose one that nobody can guess")
+
+    @property
+    def internal(self) -> int:
+        """Where health and metrics are: INTERNAL_PORT, else the port after PORT (any free one for 0)."""
         return self.internal_port if self.internal_port is not None else self.port and self.port + 1
 
     @property
@@ -198,12 +202,12 @@ class ServiceSettings(BaseModel):
         return duration.total_seconds() / self.pace
 
 
-def _bad(name: str, sentence: str) -> ValueError:
-    return ValueError(f"{name} {sentence}.")
-
-
 def _database_of(service: str) -> str:
     return f"DATABASE_URL_{service.upper()}"
+
+
+def _bad(name: str, sentence: str) -> ValueError:
+    return ValueError(f"{name} {sentence}.")
 
 
 def load(settings: type[S], environ: Mapping[str, str]) -> S:
@@ -214,15 +218,15 @@ def load(settings: type[S], environ: Mapping[str, str]) -> S:
     own = _database_of(settings.service)
     aliases = {str(info.alias) for info in settings.model_fields.values()}
     try:
-        return settings.model_validate({name: given[name] for name in aliases & given.keys()})
-    except ValidationError as error:
-        sentences = [_sentence(item, own) for item in error.errors()]
-    try:
         found = from_files(environ, sorted(aliases - {"DATABASE_URL"} | {own}))
     except ValueError as error:
         raise BadSetting(str(error)) from error
     given = {name: value for name, value in found.items() if value.strip()}
     given["DATABASE_URL"] = given.get(own, "")
+    try:
+        return settings.model_validate({name: given[name] for name in aliases & given.keys()})
+    except ValidationError as error:
+        sentences = [_sentence(item, own) for item in error.errors()]
         raise BadSetting("\n".join(sentences)) from None
 
 
