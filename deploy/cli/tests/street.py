@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common.draining import DRAINING
+from common.draining import Draining
+from common.http.problems import answer
 from common.serve import listening
 from common.testing import signing_key
 from souk.gateway.envoy import Site, Upstream, render
@@ -55,7 +56,7 @@ class StandIn:
         if request.url.path == "/api/v1/auth/jwks":
             return JSONResponse({"keys": [signing_key()]})
         if self.does == "draining":
-            return PlainTextResponse("", 503, {DRAINING: "1", "Connection": "close"})
+            return answer(Draining())
         if self.does.isdigit():
             return Response(b"{}", int(self.does), media_type="application/problem+json")
         if request.url.path.endswith("/events"):

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from common.draining import DRAINING
+from common.draining import DRAINING, NOT_HEALTHY
 from common.testing import bearer
 
 from .street import Street
@@ -211,12 +211,23 @@ async def test_who_is_leaving_is_asked_once_and_another_answers(street: Street, 
     assert leaving.asked
 
 
+async def test_who_has_come_back_is_asked_when_the_other_leaves_before_anybody_has_seen_that(street: Street, signed):
+    back, leaving = street.orders
+    back.ready = False
+    await asyncio.sleep(1)
+    leaving.does, leaving.ready = "draining", False
+    answer = await street.ask("POST", "/orders", headers=signed, json={})
+    assert (answer.status_code, answer.json().get("port")) == (200, back.port), leaving.asked
+    assert leaving.asked
+
+
 async def test_when_all_are_leaving_the_client_is_told_to_come_again(street: Street, signed):
     for unit in street.orders:
         unit.does = "draining"
     answer = await street.ask("POST", "/orders", headers=signed, json={})
     assert answer.status_code == 503
-    assert DRAINING not in answer.headers
+    assert answer.json()["code"] == "draining"
+    assert not {DRAINING, NOT_HEALTHY} & answer.headers.keys()
 
 
 @pytest.mark.parametrize("does", ["500", "502", "503", "504", "429"])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -156,6 +157,7 @@ class Fleet:
                 raise MachineError(f"{unit.name} ended with {code} when it was told to stop")
             self.start_unit(unit.name)
             self.process(unit.name).wait_ready(_READY_WITHIN)
+            time.sleep(2 * _HEALTH_EVERY)  # until the gateway has seen it, too
 
     def process(self, name: str) -> Process:
         """Return a unit's process; raises KeyError when there is none."""

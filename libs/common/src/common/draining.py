@@ -12,6 +12,7 @@ from common.http.problems import answer
 from common.telemetry import tracing
 
 DRAINING: Final = "x-souk-draining"  # a gateway that sees it may ask another process, whatever was asked
+NOT_HEALTHY: Final = "x-envoy-immediate-health-check-fail"  # and this has Envoy send nothing more, before it asks again
 _MOST_SWALLOWED: Final = 1024 * 1024
 _LONGEST_SWALLOW: Final = 2.0
 
@@ -19,7 +20,7 @@ _LONGEST_SWALLOW: Final = 2.0
 class Draining(Unavailable):
     """This process is about to stop: ask again, and another one answers."""
 
-    headers: ClassVar[dict[str, str]] = {**Unavailable.headers, "Connection": "close", DRAINING: "1"}
+    headers: ClassVar[dict[str, str]] = {**Unavailable.headers, "Connection": "close", DRAINING: "1", NOT_HEALTHY: "1"}
 
 
 class Leaving:

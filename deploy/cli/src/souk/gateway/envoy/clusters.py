@@ -25,7 +25,8 @@ def _cluster(site: Site, name: str, upstreams: Sequence[Upstream]) -> Config:
         "lb_policy": "LEAST_REQUEST",
         "per_connection_buffer_limit_bytes": BUFFER,
         # Where none says that it is ready, all are asked: most of a service works while its broker is away.
-        "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
+        # Whatever is learned of them counts at once, not only with the next second's news.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 1}, "update_merge_window": "0s"},
         "circuit_breakers": {
             "thresholds": [
                 {"max_connections": _MOST, "max_requests": _MOST, "max_pending_requests": _MOST, "max_retries": 256}

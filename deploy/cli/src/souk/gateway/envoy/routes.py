@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from common.draining import DRAINING
+from common.draining import DRAINING, NOT_HEALTHY
 from souk.gateway.envoy.filters import beside, label, of_route
 from souk.gateway.envoy.site import Site
 from souk.gateway.envoy.words import Config, extension, seconds
@@ -15,7 +15,7 @@ _RETRY: Final[Config] = {
     # Nothing of these has reached a service, or it says itself that it did nothing: trying again does nothing twice.
     "retry_on": "connect-failure,refused-stream,retriable-headers",
     "retriable_headers": [{"name": DRAINING, "present_match": True}],
-    "num_retries": 3,
+    "num_retries": 5,
     "retry_host_predicate": [
         extension(
             "envoy.retry_host_predicates.previous_hosts",
@@ -23,7 +23,7 @@ _RETRY: Final[Config] = {
         )
     ],
     "host_selection_retry_max_attempts": 5,
-    "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
+    "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
 }
 
 
@@ -39,7 +39,7 @@ def route_config(table: RouteTable, site: Site) -> Config:
                 "domains": ["*"],
                 "retry_policy": _RETRY,
                 "request_headers_to_remove": ["x-envoy-external-address"],
-                "response_headers_to_remove": [DRAINING],
+                "response_headers_to_remove": [DRAINING, NOT_HEALTHY],
                 "routes": rows,
             }
         ],
