@@ -103,12 +103,13 @@ async def test_health_and_metrics_are_on_the_internal_port_alone(start, eventual
     await eventually(child.is_ready)
     live = await child.internal.get("/health/live")
     assert (live.status_code, live.json()) == (200, {"status": "ok", "problems": []})
-    assert (await child.internal.get("/health/ready")).json() == {"status": "ok", "problems": []}
+    ready = (await child.internal.get("/health/ready")).json()
+    assert (ready["status"], ready["problems"], ready["role"], ready["lanes"]) == ("ok", [], "api", {})
     await child.public.post("/api/v1/greetings")
     shown = await child.internal.get("/metrics")
     assert shown.headers["content-type"].startswith("text/plain; version=0.0.4")
     [count] = [line for line in shown.text.splitlines() if line.startswith("souk_http_request_seconds_count")]
-    assert (count.count('method="POST"'), count.count("/greetings"), count.split()[-1]) == (1, 1, "1.0")
+    assert (count.count('method="POST"'), count.count('route="/api/v1/greetings"'), count.split()[-1]) == (1, 1, "1.0")
     for path in ("/health/live", "/health/ready", "/metrics"):
         assert (await child.public.get(f"/greeter{path}")).status_code == 404
         assert (await child.internal.get(f"/../nobody{path}")).status_code == 404

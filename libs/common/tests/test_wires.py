@@ -198,3 +198,17 @@ async def test_in_process_a_listener_that_is_far_behind_does_not_fill_the_memory
     for _ in range(12):
         await wire.publish([Message(new_id(), "test.counted", "live", b"{}")] * 500)
     assert wire._lines["listener", "live"].waiting.qsize() == 5000
+
+
+async def test_what_waits_for_whoever_is_free_can_be_seen(line, background, eventually):
+    released = asyncio.Event()
+
+    async def busy(_deliveries):
+        await released.wait()
+
+    consume_both(line, background, busy)
+    background(line.wire.publish([line.message() for _ in range(260)]))
+    await eventually(lambda: (line.wire.ready(line.first, "live") or 0) >= 10)
+    released.set()
+    await eventually(lambda: line.wire.ready(line.first, "live") == 0)
+    assert line.wire.ready("nobody", "live") is None

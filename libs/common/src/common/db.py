@@ -1,7 +1,7 @@
 """The database door: the models' base, transactions that wake others once committed, and compiled SQL by `fetch`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,6 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, ORMExecuteState, 
 from sqlalchemy.util import greenlet_spawn
 
 from common.faults import faultpoint
+from common.telemetry.statements import statement
 from common.wakeups import Waker
 
 _NAMES = {
@@ -91,16 +92,8 @@ class Database:
         async with self._sessions() as session:
             yield session
             told = bool(session.info.get("outgoing"))
-            commit = asyncio.ensure_future(session.commit())
-            try:
-                await asyncio.shield(commit)
-            except asyncio.CancelledError:
-                while not commit.done():
-                    with suppress(asyncio.CancelledError):
-                        await asyncio.wait([commit])
-                if not commit.cancelled():
-                    commit.exception()
-                raise
+            with statement("COMMIT"):
+                await _carried_through(session.commit())
             if told:
                 await faultpoint("outbox.committed")
 
@@ -121,7 +114,8 @@ class Database:
             raise error.__cause__ or error from None  # the driver's own, as every error of this door
         whole = False
         try:
-            rows: list[asyncpg.Record] = await pooled.driver_connection.fetch(sql, *args)
+            with statement(sql):
+                rows: list[asyncpg.Record] = await pooled.driver_connection.fetch(sql, *args)
             whole = True
         except asyncpg.PostgresError:
             whole = True  # the server refused; the connection is as good as before
@@ -139,6 +133,19 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+async def _carried_through(commit: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(commit)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise
 
 
 def open_database(
@@ -202,7 +209,8 @@ async def fetch(source: Source, sql: str, *args: object) -> list[asyncpg.Record]
             await adapter._start_transaction()  # noqa: SLF001 - as above
         except adapter.dbapi.Error as error:
             raise error.__cause__ or error from None  # the driver's own, as every error of this door
-    rows: list[asyncpg.Record] = await adapter.driver_connection.fetch(sql, *args)
+    with statement(sql):
+        rows: list[asyncpg.Record] = await adapter.driver_connection.fetch(sql, *args)
     return rows
 
 

@@ -26,6 +26,7 @@ from common.migrations import migrate
 from common.service import Service
 from common.settings import BadSetting, ServiceSettings
 from common.telemetry import log_as_json
+from common.vitals import details, show
 
 log = structlog.get_logger(__name__)
 
@@ -54,9 +55,8 @@ def internal_app(services: Sequence[Service]) -> Starlette:
         if (service := find(request)) is None:
             return JSONResponse({}, 404)
         problems = service.problems()
-        return JSONResponse(
-            {"status": "unavailable" if problems else "ok", "problems": problems}, 503 if problems else 200
-        )
+        said = {"status": "unavailable" if problems else "ok", "problems": problems, **details(service)}
+        return JSONResponse(said, 503 if problems else 200)
 
     async def metrics(request: Request) -> Response:
         if (service := find(request)) is None:
@@ -128,6 +128,7 @@ async def serving(services: Sequence[Service], app: ASGIApp, settings: ServiceSe
     internal_port = settings.internal_port if settings.internal_port is not None else settings.port + 1
     async with AsyncExitStack() as stack:
         for service in services:
+            show(service)
             stack.push_async_callback(service.close)
         await stack.enter_async_context(listening(internal_app(services), settings.internal_host, internal_port))
         if settings.role != "worker":

@@ -26,6 +26,7 @@ from common.outbox import Relays
 from common.sealed import Opener, Sealer
 from common.settings import BadSetting, ServiceSettings
 from common.telemetry import Metrics
+from common.telemetry.starting import collecting
 from common.wakeups import Waker
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,11 @@ class Service:
         """What this service listens to."""
         return Hearer(self.name, self.events.types)
 
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """What this process consumes."""
+        return _LANES if self.settings.role != "api" and self.events.types else ()
+
     def leave(self) -> None:
         """Say that the service is stopping: it is not ready any more, and nobody waits for anything to happen."""
         self.stopping = True
@@ -68,13 +74,17 @@ class Service:
         found = ["stopping"] if self.stopping else []
         if not self.keyring.ready:
             found.append("no signing keys yet")
-        if self.settings.role != "api" and self.events.types:
-            found += [f"{lane} lane not consumed" for lane in _LANES if not self.wire.alive(self.name, lane)]
+        found += [f"{lane} lane not consumed" for lane in self.lanes if not self.wire.alive(self.name, lane)]
         return found + self.dead()
 
     def dead(self) -> list[str]:
         """Return which workers ended by themselves, which none of them ever should: only a new process helps."""
-        return [f"{task.get_name()} died" for task in self._tasks if _ended_badly(task)] if not self.stopping else []
+        return [f"{name} died" for name, alive in self.workers.items() if not alive] if not self.stopping else []
+
+    @property
+    def workers(self) -> dict[str, bool]:
+        """Which workers there are, and whether each is alive."""
+        return {task.get_name(): not _ended_badly(task) for task in self._tasks}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -113,8 +123,7 @@ class Service:
         inbox = Inbox(self.database, self.events, self.metrics, policy)
         retries = Retries(self.database, self.events, self.metrics, policy)
         self.relay = Relays(self.database, self.wire, self.metrics, settings.relay_shards)
-        heard = _LANES if self.events.types else ()
-        lanes = [(f"{lane} consumer", self.wire.consume(self.name, lane, inbox.take)) for lane in heard]
+        lanes = [(f"{lane} consumer", self.wire.consume(self.name, lane, inbox.take)) for lane in self.lanes]
         loops = (*self.loops, *housekeeping(self.database, self.metrics))
         return [
             *always,
@@ -197,7 +206,7 @@ def build_service(settings: ServiceSettings, database: Database, doors: Doors, w
         keyring=keyring,
         key_source=doors.key_source,
         loops=doors.loops,
-        closing=doors.closing,
+        closing=[*doors.closing, *collecting(settings, database.engine.sync_engine)],
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from catalog.handlers import events
 from catalog.loops import catalog_loops
+from catalog.meters import Meters
 from catalog.routes import FORM, ROUTERS, UPLOADS
 from catalog.settings import CatalogSettings
 from catalog.stores.configured import configured
@@ -23,12 +24,13 @@ def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     """Return catalog, not yet running."""
     settings = load(CatalogSettings, environ)
     database = open_service_database(settings)
-    stores = configured(settings)
+    stores, meters = configured(settings), Meters()
     doors = Doors(
         routers=ROUTERS,
         events=events,
-        loops=catalog_loops(database, settings, stores),
+        loops=catalog_loops(database, settings, stores, meters),
         state={"stores": stores},
+        meters=meters.collectors,
         body_limits={UPLOADS: settings.max_upload + FORM},
         closing=[stores.disconnect],
     )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -11,16 +12,20 @@ import structlog
 from common.db import Database
 from common.faults import faultpoint
 from common.loops import LeaseLost, Loop, under_lease
+from common.telemetry import SpanKind, span
 from notifier.actions.queueing import MAIL_LOOP
-from notifier.actions.sending import begin_next, write_late_outcome, write_outcome
+from notifier.actions.sending import begin_next, belonging_to, write_late_outcome, write_outcome
 from notifier.domain import Outcome, Patience
 from notifier.letters import Letters, Unaddressable
 from notifier.mailer import Line, MailServer, line
+from notifier.meters import Meters
 from notifier.models import Notification, Recipient
+from notifier.queries import count_waiting
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 _ROUND: Final = 50
+_LOOK_EVERY: Final = 15.0  # seconds
 _MAILBOX_NAME_NOT_ALLOWED: Final = 553  # RFC 5321, 4.2.3
 
 
@@ -32,6 +37,7 @@ class PostOffice:
     letters: Letters
     server: MailServer
     patience: Patience
+    meters: Meters
 
     @property
     def lease(self) -> timedelta:
@@ -45,7 +51,16 @@ def notifier_loops(office: PostOffice, every: float) -> list[Loop]:
     async def send_waiting_mail() -> int:
         return await send_due_mail(office)
 
-    return [Loop(MAIL_LOOP, send_waiting_mail, every)]
+    return [Loop(MAIL_LOOP, send_waiting_mail, every), Loop("mail gauges", partial(measure, office), _LOOK_EVERY)]
+
+
+async def measure(office: PostOffice) -> int:
+    """Set the gauges to what the database says; there is never more to do."""
+    async with office.database.reading() as session:
+        waiting = await count_waiting(session)
+    office.meters.waiting.set(waiting.mails)
+    office.meters.oldest.set(waiting.oldest)
+    return 0
 
 
 async def send_due_mail(office: PostOffice) -> int:
@@ -68,7 +83,15 @@ async def _send_next(office: PostOffice, open_line: Line) -> Outcome | None:
         return None
     await faultpoint("loop.claimed")
     row, recipient = held
-    outcome = await _try(office, open_line, row, recipient)
+    with belonging_to(row), span("notifier", "send mail", SpanKind.CLIENT, {"souk.template": row.template}):
+        outcome = await _try(office, open_line, row, recipient)
+        await _write(office, row, outcome)
+    office.meters.outcomes.labels(outcome.verdict).inc()
+    await faultpoint("loop.written")
+    return outcome
+
+
+async def _write(office: PostOffice, row: Notification, outcome: Outcome) -> None:
     try:
         async with office.database.transaction() as session:
             write_outcome(session, await under_lease(session, row), outcome, office.patience)
@@ -76,8 +99,6 @@ async def _send_next(office: PostOffice, open_line: Line) -> Outcome | None:
         log.warning("lease lost while sending", id=str(row.id), verdict=outcome.verdict)
         async with office.database.transaction() as session:
             await write_late_outcome(session, row.id, outcome)
-    await faultpoint("loop.written")
-    return outcome
 
 
 async def _try(office: PostOffice, open_line: Line, row: Notification, recipient: Recipient) -> Outcome:

@@ -12,6 +12,7 @@ from common.settings import load
 from notifier.handlers import events
 from notifier.letters import Letters
 from notifier.loops import PostOffice, notifier_loops
+from notifier.meters import Meters
 from notifier.routes import notifications
 from notifier.settings import NotifierSettings
 
@@ -25,9 +26,11 @@ def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     settings = load(NotifierSettings, environ)
     database = open_service_database(settings)
     letters = Letters(settings.sender, settings.shop_url)
-    office = PostOffice(database, letters, settings.mail_server, settings.patience)
+    meters = Meters()
+    office = PostOffice(database, letters, settings.mail_server, settings.patience, meters)
     loops = notifier_loops(office, every=settings.paced(timedelta(seconds=5)))
-    return build_service(settings, database, Doors(routers=[notifications], events=events, loops=loops), wire)
+    doors = Doors(routers=[notifications], events=events, loops=loops, meters=meters.collectors)
+    return build_service(settings, database, doors, wire)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ class Notification(Leased, Base, kw_only=True):
     context: Mapped[dict[str, Any]]
     correlation_id: Mapped[str] = mapped_column(default="")
     causation_id: Mapped[str | None] = mapped_column(default=None)
+    traceparent: Mapped[str | None] = mapped_column(default=None)
     channel: Mapped[str] = mapped_column(default=EMAIL)
     status: Mapped[Status] = mapped_column(Text, default="queued")
     version: Mapped[int] = mapped_column(default=1)

@@ -1,11 +1,13 @@
 """Every SELECT of the notifier."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from common.db import fetch
 from notifier.domain import Status
 from notifier.models import Notification, Order, Recipient
 
@@ -32,3 +34,22 @@ async def list_notifications(
     if after is not None:
         query = query.where(Notification.id < after)
     return (await session.scalars(query)).all()
+
+
+class Waiting(NamedTuple):
+    """How many mails wait, and since how many seconds the oldest of them."""
+
+    mails: int
+    oldest: float
+
+
+async def count_waiting(session: AsyncSession) -> Waiting:
+    """Return what is still to be sent."""
+    row = (await fetch(session, _WAITING))[0]
+    return Waiting(row["mails"], float(row["oldest"]))
+
+
+_WAITING = """
+SELECT count(*) AS mails, coalesce(extract(epoch FROM now() - min(created_at)), 0) AS oldest
+FROM notifications WHERE due_at IS NOT NULL
+"""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import cast
 
 import structlog
@@ -19,11 +20,15 @@ _GRACE = 15.0
 
 
 class QueueConsumer:
-    """Feeds a queue to a sink while its channel lives; `alive` tells whether the broker is really sending to it."""
+    """Feeds a queue to a sink while its channel lives; `alive` tells whether the broker is really sending to it.
+
+    `ready` is how many messages the queue held, when last looked at, for whoever is free.
+    """
 
     def __init__(self, queue: str, sink: Sink, *, watchdog: float) -> None:
         self._queue, self._sink, self._watchdog = queue, sink, watchdog
         self._channel: Channel | None = None
+        self.ready: int | None = None
         self._lost = asyncio.Event()
         self._waiting: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
 
@@ -53,10 +58,13 @@ class QueueConsumer:
                 await _finish(work)
         finally:
             watchdog.cancel()
-            self._channel = None
+            self._channel = self.ready = None
 
     async def _watch(self) -> None:
-        while self.alive:  # noqa: ASYNC110 - nobody tells: it is a state of the broker's
+        while self.alive and (channel := self._channel):
+            with suppress(Exception):  # whatever it is, the channel tells it itself
+                async with asyncio.timeout(self._watchdog):
+                    self.ready = (await channel.queue_declare(self._queue, passive=True)).message_count
             await asyncio.sleep(self._watchdog)
         log.warning("the broker stopped sending", queue=self._queue)
         self._lost.set()

@@ -67,6 +67,10 @@ class InProcessWire:
         """Say whether the lane is being consumed just now."""
         return (line := self._lines.get((service, lane))) is not None and line.alive
 
+    def ready(self, service: str, lane: Lane) -> int | None:
+        """Return how many messages wait in the lane."""
+        return line.waiting.qsize() if (line := self._lines.get((service, lane))) else None
+
     async def close(self) -> None:
         """Nothing is open."""
 

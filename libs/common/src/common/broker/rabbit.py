@@ -50,6 +50,10 @@ class RabbitWire:
         """Say whether the lane is being consumed just now."""
         return (consumer := self._consumers.get((service, lane))) is not None and consumer.alive
 
+    def ready(self, service: str, lane: Lane) -> int | None:
+        """Return how many messages the queue held a few seconds ago, besides those that consumers have in hand."""
+        return consumer.ready if (consumer := self._consumers.get((service, lane))) else None
+
     async def close(self) -> None:
         """Close the publishing connection; consumers close theirs when cancelled."""
         await self._publisher.close()

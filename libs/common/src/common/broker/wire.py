@@ -58,6 +58,10 @@ class Wire(Protocol):
         """Say whether the lane is being consumed just now."""
         ...
 
+    def ready(self, service: str, lane: Lane) -> int | None:
+        """Return how many messages the lane held for whoever is free when last looked at; None if it never was."""
+        ...
+
     async def close(self) -> None:
         """Close every connection."""
         ...

@@ -1,14 +1,15 @@
 """A service's FastAPI application: pure ASGI middleware for trace, limits and metrics, problems as answers."""
 
-import re
 import time
 from collections.abc import Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
+from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,10 +20,12 @@ from common.http.documents import document, operation_id
 from common.http.frame import Frame, Guard, RawHeaders
 from common.http.idempotency import Replayed
 from common.http.problems import InternalError, PayloadTooLarge, answer
-from common.telemetry import Metrics, tracing
+from common.telemetry import Metrics, SpanKind, span, tracing
+from common.telemetry.spans import TRACEPARENT, Span, StatusCode
 
 log = structlog.get_logger(__name__)
-_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_OURS: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # FastAPI's spans keep whole addresses
+_BASE = "/api/v1"
 _GONE = 499  # what is counted for a client that hung up before it could be answered
 
 
@@ -41,12 +44,12 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        telemetry={"operation_spans": False, "logs": False},
+        telemetry=_OURS,
         separate_input_output_schemas=False,
         generate_unique_id_function=operation_id,
     )
     for router in routers:
-        app.include_router(router, prefix="/api/v1")
+        app.include_router(router, prefix=_BASE)
     for name, value in state.items():
         setattr(app.state, name, value)
     app.openapi = partial(document, app)  # type: ignore[method-assign]
@@ -83,7 +86,7 @@ class _Door:
                 message["headers"] = guard.finish(list(message["headers"]), told)
             await send(message)
 
-        with tracing(trace):
+        with tracing(trace), span(self._metrics.service, scope["method"], SpanKind.SERVER) as made:
             try:
                 app = guard.refuse(scope, told) or self._app
                 await app(scope, _limited(receive, guard.body_limit(scope)), answer_with_headers)
@@ -95,12 +98,19 @@ class _Door:
                 log.exception("unexpected", error=type(error).__name__)
                 await answer(InternalError())(scope, receive, answer_with_headers)
             finally:
-                self._observe(scope, status, time.perf_counter() - started)
+                self._observe(scope, status, time.perf_counter() - started, made)
 
-    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+    def _observe(self, scope: Scope, status: int, seconds: float, made: Span) -> None:
         route: Any = scope.get("route")
-        path = getattr(route, "path", "unmatched")
-        self._metrics.requests.labels(scope["method"], path, status).observe(seconds)
+        method, path = scope["method"], f"{_BASE}{route.path}" if route else "unmatched"
+        self._metrics.requests.labels(method, path, status).observe(seconds)
+        if made.is_recording():
+            made.update_name(f"{method} {path}")
+            made.set_attributes(
+                {"http.request.method": method, "http.route": path, "http.response.status_code": status}
+            )
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                made.set_status(StatusCode.ERROR)
 
 
 def _trace(scope: Scope) -> Trace:
@@ -110,7 +120,7 @@ def _trace(scope: Scope) -> Trace:
         correlation_id=str(new_id()),
         channel=channel,
         auth_type="anonymous",
-        traceparent=given if _TRACEPARENT.fullmatch(given) else None,
+        traceparent=given if TRACEPARENT.fullmatch(given) else None,
     )
 
 

@@ -35,6 +35,8 @@ class Inbox:
         new = [read(delivery.body, self._router) for delivery in deliveries if not delivery.redelivered]
         refused = [arrival for arrival in (*again, *new) if arrival.refusal]
         ready = sorted({a.id: a for a in new if not a.refusal}.values(), key=lambda arrival: arrival.id)
+        if ready:
+            self._metrics.lag.observe(ready[0].age)
         for arrival in refused:
             await self._keep(arrival, Tries(0, arrival.refusal, None))
         # Whoever had a redelivered event may have died of it: it is stored first, and tried alone by the retries.
@@ -58,7 +60,7 @@ class Inbox:
         ids, woken = await store.take(session, arrivals)
         fresh = [arrival for arrival in arrivals if arrival.id in ids]
         await faultpoint("inbox.inserted")
-        await handle(fresh, session, self._policy.handler_limit)
+        await handle(fresh, session, self._policy.handler_limit, self._metrics)
         if woken:
             wake_after_commit(session, "inbox")
         return fresh

@@ -67,7 +67,7 @@ class Retries:
             async with self._database.transaction() as session:
                 if not await store.hold(session, row["id"], row["attempts"]):
                     return None
-                await handle([arrival], session, self._policy.handler_limit)
+                await handle([arrival], session, self._policy.handler_limit, self._metrics)
                 await store.finish(session, row["id"])
                 await fetch(session, _WAKE_NEIGHBOURS, arrival.partition)
                 wake_after_commit(session, "inbox")

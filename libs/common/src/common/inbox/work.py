@@ -2,18 +2,22 @@
 
 import asyncio
 import hashlib
+import time
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from common.db import now
 from common.events import Envelope, Event, Trace, Unreadable
 from common.faults import faultpoint
 from common.inbox.router import EventRouter, Route
 from common.tasks import contained
-from common.telemetry import tracing
+from common.telemetry import Metrics, SpanKind, span, tracing
+from common.telemetry.spans import collected, link
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,11 @@ class Arrival:
     def partition(self) -> str:
         """What relates this event to its neighbours."""
         return self.envelope.partitionkey if self.envelope else ""
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was told, as far as the two clocks agree."""
+        return max(0.0, (now() - self.envelope.time).total_seconds()) if self.envelope else 0.0
 
     @property
     def type(self) -> str:
@@ -59,7 +68,7 @@ def _id_of_bytes(body: bytes) -> uuid.UUID:
     return uuid.UUID(bytes=b"\xff" * 6 + hashlib.sha256(body).digest()[:10])
 
 
-async def handle(arrivals: Iterable[Arrival], session: AsyncSession, limit: float) -> None:
+async def handle(arrivals: Iterable[Arrival], session: AsyncSession, limit: float, metrics: Metrics) -> None:
     """Run the handlers in the order of the ids, those that work in sets at the place of their first event."""
     groups: dict[object, list[Arrival]] = {}
     for arrival in arrivals:
@@ -69,17 +78,32 @@ async def handle(arrivals: Iterable[Arrival], session: AsyncSession, limit: floa
     async with asyncio.timeout(limit) as patience:
         for group in groups.values():
             patience.reschedule(clock() + limit)
-            await _handle_group(group, session)
+            await _handle_group(group, session, metrics)
 
 
-async def _handle_group(group: Sequence[Arrival], session: AsyncSession) -> None:
-    route, facts = group[0].route, [arrival.fact for arrival in group if arrival.fact]
-    assert route is not None
-    await faultpoint(f"inbox.handling.{group[0].type}")
-    with tracing(facts[0].trace or Trace()):
-        if route.many:
-            await contained(route.many(facts, session))
-        elif route.one:
-            await contained(route.one(facts[0], session))
+async def _handle_group(group: Sequence[Arrival], session: AsyncSession, metrics: Metrics) -> None:
+    first, facts = group[0], [arrival.fact for arrival in group if arrival.fact]
+    assert first.route is not None
+    await faultpoint(f"inbox.handling.{first.type}")
+    began = time.perf_counter()
+    with tracing(facts[0].trace or Trace()), _span(metrics.service, group):
+        if first.route.many:
+            await contained(first.route.many(facts, session))
+        elif first.route.one:
+            await contained(first.route.one(facts[0], session))
+    metrics.handling.labels(first.type).observe(time.perf_counter() - began)
     # Between the effect and what is told of it: both are written by one transaction, or neither.
     await faultpoint("inbox.handled")
+
+
+def _span(service: str, group: Sequence[Arrival]) -> AbstractContextManager[object]:
+    if not collected(service):
+        return nullcontext()
+    others = [arrival.fact.trace.traceparent for arrival in group[1:] if arrival.fact and arrival.fact.trace]
+    told: dict[str, str | int] = {
+        "messaging.operation.name": "process",
+        "messaging.destination.name": group[0].type,
+        "messaging.message.id": str(group[0].id),
+        "messaging.batch.message_count": len(group),
+    }
+    return span(service, f"process {group[0].type}", SpanKind.CONSUMER, told, link(others))

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from common.db import now
 from common.events import Envelope, Event, Lane, Trace, new_id
 from common.telemetry import current_trace
+from common.telemetry.spans import root
 
 LANES: dict[Lane, int] = {"live": 0, "bulk": 1}
 
@@ -39,7 +40,7 @@ def emit(session: AsyncSession, fact: Event, *, lane: Lane = "live", cause: Even
         channel=trace.channel,
         authtype=trace.auth_type,
         authid=trace.auth_id,
-        traceparent=trace.traceparent,
+        traceparent=trace.traceparent or root(session.info["source"].split("/")[1], f"tell {fact.wire}"),
         dataschema=f"urn:souk:{fact.wire}:{fact.version}",
     )
     row = (envelope.id, fact.wire, envelope.subject, LANES[lane], shard, fact.heard, envelope.encode())

@@ -1,6 +1,7 @@
 """The relay: the one per service and shard that publishes unsent rows, by advisory lock; others stand by."""
 
 import asyncio
+import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from common.faults import faultpoint
 from common.outbox.emit import source_of
 from common.tasks import contained, nap
 from common.telemetry import Metrics
+from common.telemetry.spans import published
 
 log = structlog.get_logger(__name__)
 
@@ -127,7 +129,7 @@ class Relay:
     async def _drain(self, connection: asyncpg.Connection) -> None:
         """Publish until nothing is due or the broker is away; one batch is in flight while the next is read."""
         batch = await self._take(connection, ())
-        flight = asyncio.create_task(self._wire.publish(batch))
+        flight = asyncio.create_task(self._publish(batch))
         try:
             while batch:
                 following = await self._take(connection, batch)
@@ -135,7 +137,7 @@ class Relay:
                 await faultpoint("relay.confirmed")
                 if self.stands_by or not any(map(_known, outcomes)):
                     following = []  # another process does it, or the broker is away: later
-                flight = asyncio.create_task(self._wire.publish(following))
+                flight = asyncio.create_task(self._publish(following))
                 await self._settle(connection, batch, outcomes)
                 batch = following
         finally:
@@ -145,6 +147,13 @@ class Relay:
         ids = [message.id for message in in_flight]
         rows = await connection.fetch(_TAKE, self._source, self._policy.shard, self._policy.batch, ids)
         return [_message(row) for row in rows]
+
+    async def _publish(self, batch: Sequence[Message]) -> list[NotConfirmed | None]:
+        began = time.time_ns()
+        outcomes = await self._wire.publish(batch)
+        ended = zip(batch, outcomes, strict=True)
+        published(self._database.service, began, ((said.type, said.body, _failure(told)) for said, told in ended))
+        return outcomes
 
     async def _settle(
         self, connection: asyncpg.Connection, batch: Sequence[Message], outcomes: Sequence[NotConfirmed | None]
@@ -162,7 +171,12 @@ class Relay:
             if outcome is None:
                 self._metrics.published.labels(message.type).inc()
             else:
-                self._metrics.publish_failures.labels(message.type, type(outcome).__name__).inc()
+                self._metrics.publish_failures.labels(message.type, _failure(outcome)).inc()
+
+
+def _failure(outcome: NotConfirmed | None) -> str | None:
+    """Return in a word why a message is not known to have arrived."""
+    return None if outcome is None else type(outcome).__name__
 
 
 def _known(outcome: NotConfirmed | None) -> bool:

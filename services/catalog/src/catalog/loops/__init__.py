@@ -2,6 +2,7 @@
 
 from catalog.loops.assets import World, asset_loops
 from catalog.loops.selling import selling_loops
+from catalog.meters import Meters
 from catalog.settings import CatalogSettings
 from catalog.stores import Stores
 from common.db import Database
@@ -10,6 +11,6 @@ from common.loops import Loop
 __all__ = ["catalog_loops"]
 
 
-def catalog_loops(database: Database, settings: CatalogSettings, stores: Stores) -> list[Loop]:
+def catalog_loops(database: Database, settings: CatalogSettings, stores: Stores, meters: Meters) -> list[Loop]:
     """Return catalog's loops."""
-    return [*selling_loops(database, settings), *asset_loops(World(database, stores, settings))]
+    return [*selling_loops(database, settings, meters), *asset_loops(World(database, stores, settings))]

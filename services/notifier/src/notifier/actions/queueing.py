@@ -125,6 +125,7 @@ async def _queue(session: AsyncSession, user_id: UUID, mail: Mail) -> None:
         context=mail.context,
         correlation_id=trace.correlation_id,
         causation_id=trace.causation_id,
+        traceparent=trace.traceparent,
         due_at=now(),
     )
     values = {column.key: getattr(row, column.key) for column in Notification.__table__.columns}

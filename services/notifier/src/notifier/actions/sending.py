@@ -1,5 +1,7 @@
 """Accounting for the sending of mails: starting a try, writing what came of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -12,7 +14,7 @@ from common.db import now
 from common.events import Event, Trace
 from common.loops import claim
 from common.outbox import emit
-from common.telemetry import tracing
+from common.telemetry import current_trace, tracing
 from notifier.domain import Outcome, Patience
 from notifier.models import Notification, NotificationTransition, Recipient
 
@@ -61,6 +63,14 @@ async def write_late_outcome(session: AsyncSession, id_: UUID, outcome: Outcome)
         _settle_sent(session, row, outcome)
 
 
+@contextmanager
+def belonging_to(row: Notification) -> Iterator[None]:
+    """Do something under the trace of what a mail tells of."""
+    traceparent = current_trace().traceparent or row.traceparent
+    with tracing(Trace(row.correlation_id, row.causation_id, traceparent=traceparent)):
+        yield
+
+
 def _settle_sent(session: AsyncSession, row: Notification, outcome: Outcome) -> None:
     fact = EmailSent(notification_id=row.id, user_id=row.user_id, template=row.template)
     _tell(session, row, row.settle("sent", outcome), fact)
@@ -73,6 +83,6 @@ def _settle_rejected(session: AsyncSession, row: Notification, outcome: Outcome)
 
 
 def _tell(session: AsyncSession, row: Notification, transition: NotificationTransition, fact: Event) -> None:
-    with tracing(Trace(row.correlation_id, row.causation_id)):
+    with belonging_to(row):
         transition.event_id, transition.event_type = emit(session, fact), fact.wire
     session.add(transition)

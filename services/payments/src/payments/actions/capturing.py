@@ -112,6 +112,7 @@ async def _give_back(session: AsyncSession, payment: Payment, fact: ProviderFact
         currency=fact.money.currency,
         reason="payment_mismatch" if kind == CaptureStatus.MISMATCHED else "surplus",
         correlation_id=payment.correlation_id,
+        traceparent=payment.traceparent,
         system=True,
         due_at=now(),
     )

@@ -6,10 +6,11 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.payments import PaymentProcessing
+from common.telemetry import span
 from payments.actions.attempts import cancel, supersede
 from payments.actions.capturing import differs, mismatch, take_money
 from payments.actions.refunding import apply_to_refund
-from payments.actions.telling import tell, tell_failed
+from payments.actions.telling import belonging_to, tell, tell_failed
 from payments.domain import AT_PROVIDER, REFUND_KINDS, Effect, Kind, ProviderFact, Status
 from payments.models import Payment
 from payments.queries import find_subject_locked, get_last_change, is_noted
@@ -22,10 +23,11 @@ async def apply_provider_fact(session: AsyncSession, fact: ProviderFact) -> Effe
     payment = await find_subject_locked(session, fact)
     if payment is None or not payment.is_meant_by(fact):
         return "unmatched"
-    if differs(payment, fact):
-        return await mismatch(session, payment, fact)
-    change = _CHANGES.get(fact.kind)
-    return await change(session, payment, fact) if change else "known"
+    with belonging_to(payment), span("payments", f"apply {fact.kind}"):
+        if differs(payment, fact):
+            return await mismatch(session, payment, fact)
+        change = _CHANGES.get(fact.kind)
+        return await change(session, payment, fact) if change else "known"
 
 
 async def _proceed(session: AsyncSession, payment: Payment, fact: ProviderFact) -> Effect:

@@ -63,6 +63,7 @@ async def _record(session: AsyncSession, payment: Payment, capture: Capture, fac
         currency=fact.money.currency,
         reason="made_at_provider",
         correlation_id=payment.correlation_id,
+        traceparent=payment.traceparent,
         due_at=now(),
     )
     back = await total_refunded(session, capture)

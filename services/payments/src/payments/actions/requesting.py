@@ -34,6 +34,7 @@ async def request_payment(session: AsyncSession, fact: OrderPaymentRequested) ->
         known = await list_order_locked(session, fact.order_id)
     if any(payment.attempt == fact.attempt for payment in known):
         return
+    trace = current_trace()
     payment = Payment(
         order_id=fact.order_id,
         user_id=fact.user_id,
@@ -44,7 +45,8 @@ async def request_payment(session: AsyncSession, fact: OrderPaymentRequested) ->
         amount=fact.amount.amount,
         currency=fact.amount.currency,
         expires_at=fact.expires_at,
-        correlation_id=current_trace().correlation_id,
+        correlation_id=trace.correlation_id,
+        traceparent=trace.traceparent,
         due_at=now(),
     )
     if any(earlier.status == Status.SUCCEEDED for earlier in known):
@@ -105,6 +107,7 @@ async def request_refund(session: AsyncSession, fact: OrderRefundRequested) -> N
         currency=fact.amount.currency,
         reason=fact.reason,
         correlation_id=payment.correlation_id,
+        traceparent=current_trace().traceparent,
         due_at=now(),
     )
     session.add(refund)

@@ -41,7 +41,9 @@ def keep(session: AsyncSession, subject: Payment | Refund, record: PaymentTransi
 @contextmanager
 def belonging_to(subject: Payment | Refund) -> Iterator[None]:
     """Do something under the trace of the purchase a payment or refund belongs to."""
-    with tracing(replace(current_trace(), correlation_id=subject.correlation_id)):
+    trace = current_trace()
+    traceparent = trace.traceparent or subject.traceparent
+    with tracing(replace(trace, correlation_id=subject.correlation_id, traceparent=traceparent)):
         yield
 
 

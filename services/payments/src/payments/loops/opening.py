@@ -20,7 +20,7 @@ async def open_waiting_payments(world: World) -> int:
         rows = await claim(session, Payment, Payment.status.in_(UNOPENED), lease=world.patience.lease)
         ready = [row for row in rows if await _prepare(world, session, row)]
     await faultpoint("loop.claimed")
-    await all_of(partial(_open, world), ready)
+    await all_of("open payment", partial(_open, world), ready)
     return len(rows)
 
 

@@ -23,7 +23,7 @@ async def send_waiting_refunds(world: World) -> int:
         rows = await claim(session, Refund, Refund.status.in_(_UNSENT), lease=world.patience.lease)
         ready = [row for row in rows if calling.prepare_refund(row, world.providers)]
     await faultpoint("loop.claimed")
-    await all_of(partial(_send, world), ready)
+    await all_of("send refund", partial(_send, world), ready)
     return len(rows)
 
 
@@ -33,7 +33,7 @@ async def poll_pending_refunds(world: World) -> int:
     async with world.database.transaction() as session:
         rows = await claim(session, Refund, known, Refund.status == RefundStatus.PENDING, lease=world.patience.lease)
     await faultpoint("loop.claimed")
-    await all_of(partial(_poll, world), rows)
+    await all_of("poll refund", partial(_poll, world), rows)
     return len(rows)
 
 

@@ -10,6 +10,8 @@ import structlog
 
 from common.db import Database, now
 from common.sealed import Sealer
+from common.telemetry import span
+from payments.actions.telling import belonging_to
 from payments.domain import Patience
 from payments.errors import NotAllowed, Refused, UnknownOutcome
 from payments.models import Payment, Refund
@@ -70,8 +72,14 @@ def should_look(world: World, row: Payment | Refund) -> bool:
     return forgotten(world, row.called_at) or row.attempts % _LOOK_EVERY == 0
 
 
-async def all_of(work: Callable[[Row], Awaitable[None]], rows: Sequence[Row]) -> None:
-    """Work rows side by side; one that fails does not stop the others."""
-    for row, outcome in zip(rows, await asyncio.gather(*map(work, rows), return_exceptions=True), strict=True):
+async def all_of(name: str, work: Callable[[Row], Awaitable[None]], rows: Sequence[Row]) -> None:
+    """Work rows side by side, each under the trace it belongs to; one that fails does not stop the others."""
+    under_way = [_traced(name, work, row) for row in rows]
+    for row, outcome in zip(rows, await asyncio.gather(*under_way, return_exceptions=True), strict=True):
         if isinstance(outcome, Exception):
             log.error("outcome not written", id=str(row.id), exc_info=outcome)
+
+
+async def _traced(name: str, work: Callable[[Row], Awaitable[None]], row: Row) -> None:
+    with belonging_to(row), span("payments", name):
+        await work(row)

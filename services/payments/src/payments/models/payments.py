@@ -67,6 +67,7 @@ class Payment(Leased, Base):
     version: Mapped[int] = mapped_column(default=0)
     provider_ref: Mapped[str | None] = mapped_column(default=None)
     livemode: Mapped[bool | None] = mapped_column(default=None)
+    traceparent: Mapped[str | None] = mapped_column(default=None)
     idempotency_key: Mapped[str | None] = mapped_column(default=None)
     request: Mapped[str | None] = mapped_column(default=None)
     called_at: Mapped[datetime | None] = mapped_column(default=None)

@@ -51,6 +51,7 @@ class Refund(Leased, Base):
     currency: Mapped[str]
     reason: Mapped[str]
     correlation_id: Mapped[str]
+    traceparent: Mapped[str | None] = mapped_column(default=None)
     system: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str] = mapped_column(default=RefundStatus.INTENDED)
     version: Mapped[int] = mapped_column(default=0)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from prometheus_client import Histogram
 
+from common.telemetry import SpanKind, span
 from payments.domain import ProviderFact
 from payments.errors import NotAllowed, Refused
 from payments.meters import Meters
@@ -85,7 +86,8 @@ class Measured:
     def _timed(self, operation: str) -> Iterator[None]:
         began, outcome = time.perf_counter(), "unknown"
         try:
-            yield
+            with span("payments", f"{self.name} {operation}", SpanKind.CLIENT):
+                yield
             outcome = "ok"
         except Refused:
             outcome = "refused"
