@@ -75,6 +75,9 @@ clients: $(READY) $(NODE) $(GENERATOR)/.ready ## Make typed clients for Python a
 hurt: $(READY) ## Break a running system in every known way and count what is left: SECONDS=360 SEED=7 ONLY=F9,F32
 	@$(BIN)/souk hurt $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
+prove: $(READY) ## Let faults overlap while a crowd buys, then open every book: SEED=7 MINUTES=3
+	@$(BIN)/souk prove $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
 bench: $(READY) ## Measure beside the floors, about ten minutes: ARGS="inbox relay" for some
 	@$(BIN)/python -m bench $(ARGS)
 

@@ -31,6 +31,8 @@ from souk.machines.binaries import find_programs
 from souk.machines.errors import MachineError
 from souk.machines.postgres import PostgresServer
 from souk.newservice.commands import app as new_app
+from souk.prove import Proof
+from souk.prove import prove as prove_fleet
 from souk.servers import databases_app, topology_app
 from souk.settings import given
 
@@ -122,6 +124,18 @@ def hurt(
 ) -> None:
     """Break a system of its own in every known way and count what is left; exits 1 when a promise was broken."""
     raise typer.Exit(_run(hurt_fleet(Home(home / "hurt"), given(), seed=seed, only=only, seconds=seconds or None)))
+
+
+@app.command()
+def prove(
+    home: AtHome = _HOME,
+    seed: Annotated[int, typer.Option(help="What strikes when.")] = 1,
+    minutes: Annotated[float, typer.Option(help="How long people buy; six faults a minute.")] = 1,
+    rate: Annotated[float, typer.Option(help="How many people come in a second; fewer for a slow machine.")] = 6.2,
+    page: Annotated[Path | None, typer.Option(help="Where the HTML page goes.")] = None,
+) -> None:
+    """Let faults overlap while a crowd buys from a system of its own, then open every book; exits 1 if one is wrong."""
+    raise typer.Exit(_run(prove_fleet(Home(home / "prove"), given(), Proof(seed, minutes, rate), page)))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -11,7 +11,7 @@ import httpx2
 Json = dict[str, Any]
 PATIENCE: Final = 60.0
 _LOGIN: Final = "/auth/login"
-_PAUSE: Final = 0.3
+_PAUSE, _LONGEST_PAUSE = 0.3, 2.4
 _CALL: Final = 12.0
 _SUCCESS, _UNAUTHORIZED, _CONFLICT, _BROKEN = 300, 401, 409, 500
 
@@ -56,7 +56,7 @@ class Customer:
 
     async def persist(self, method: str, path: str, *, patience: float = PATIENCE, **request: Any) -> Json:  # noqa: ANN401 - what httpx2 takes
         """Repeat until it is answered; raises Refused, and GaveUp when patience is over."""
-        end = asyncio.get_running_loop().time() + patience
+        end, pause = asyncio.get_running_loop().time() + patience, _PAUSE
         while asyncio.get_running_loop().time() < end:
             used = self._token
             answer = await self.once(method, path, **request)
@@ -65,7 +65,8 @@ class Customer:
                     await self._sign_in_again(used)
                 elif not _worth_repeating(answer):
                     return _read(answer)
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(max(pause, _asked_to_wait(answer)))
+            pause = min(2 * pause, _LONGEST_PAUSE)
         raise GaveUp(f"{method} {path}")
 
     async def once(
@@ -95,6 +96,12 @@ async def until(so: Callable[[], bool], seconds: float, every: float = 0.1) -> b
             return False
         await asyncio.sleep(every)
     return True
+
+
+def _asked_to_wait(answer: httpx2.Response | None) -> float:
+    """Return for how many seconds the shop wants to be left alone: a number, as it is never a date here."""
+    wait = "" if answer is None else answer.headers.get("retry-after", "")
+    return float(wait) if wait.isdecimal() else 0
 
 
 def _worth_repeating(answer: httpx2.Response) -> bool:

@@ -31,13 +31,17 @@ class Dial:
         try:
             yield
         finally:
-            fired = await self._get("chaos")
-            self.hits = sum(rule["hits"] for rule in fired)
-            self.by_operation = {f"{rule['provider']} {rule['operation']}": rule["hits"] for rule in fired}
-            self.by_provider = {
-                provider: sum(rule["hits"] for rule in fired if rule["provider"] == provider) for provider in PROVIDERS
-            }
+            await self.count()
             (await self._http.delete(f"{self._sandbox}/chaos")).raise_for_status()
+
+    async def count(self) -> None:
+        """Bring the counts up to date."""
+        fired = await self._get("chaos")
+        self.hits = sum(rule["hits"] for rule in fired)
+        self.by_operation = {f"{rule['provider']} {rule['operation']}": rule["hits"] for rule in fired}
+        self.by_provider = {
+            provider: sum(rule["hits"] for rule in fired if rule["provider"] == provider) for provider in PROVIDERS
+        }
 
     async def attempts(self) -> Sequence[Json]:
         """Return the newest webhook deliveries, one row per attempt."""

@@ -1,5 +1,6 @@
 """What the clients were told: every 2xx they got is remembered here, and at the end the books must keep it."""
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ class Purchase:
     placed_in: float | None = None
     paid_in: float | None = None
     outcome: str = "under way"
+    began: float = field(default_factory=time.monotonic)
 
     def remember(self, order: Json) -> None:
         """Keep a 2xx."""
@@ -94,7 +96,7 @@ class Ledger:
         """Return the client's waits as words."""
         placed = [purchase.placed_in for purchase in self.purchases if purchase.placed_in is not None]
         paid = [purchase.paid_in for purchase in self.purchases if purchase.paid_in is not None]
-        return f"order placed {_percentiles(placed)}; card to paid {_percentiles(paid)}"
+        return f"order placed {percentiles(placed)}; card to paid {percentiles(paid)}"
 
 
 def broken_by(purchase: Purchase, books: Books) -> Iterator[str]:
@@ -153,7 +155,8 @@ def _short(told: Sequence[str]) -> str:
     return ", ".join(status for place, status in enumerate(told) if place == 0 or told[place - 1] != status)
 
 
-def _percentiles(seconds: Sequence[float]) -> str:
+def percentiles(seconds: Sequence[float]) -> str:
+    """Return the median and the hundredth that waited longest as words."""
     if len(seconds) < 2:  # noqa: PLR2004 - the fewest that have quantiles
         return "never"
     cuts = quantiles(seconds, n=100)

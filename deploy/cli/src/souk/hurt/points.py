@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from common.contracts import facts
 from souk.home import ROOT
 from souk.services import EVENTS
 
@@ -12,13 +13,13 @@ _COMMON: Final = ROOT / "libs" / "common" / "src" / "common"
 _LEASES: Final = "under_lease("
 _HANDLING: Final = "inbox.handling."
 # Where handlers are many, the one of these that comes by all the time.
-_HANDLED: Final = {
+HANDLED: Final = {
     "catalog": "order.created",
     "orders": "payment.succeeded",
     "payments": "order.payment_requested",
     "notifier": "order.paid",
 }
-_LISTENERS: Final = frozenset(router.service for router in EVENTS if router.types)
+_HEARD: Final = {router.service: router.types for router in EVENTS if router.types}
 
 
 def points_of(service: str) -> tuple[str, ...]:
@@ -27,11 +28,18 @@ def points_of(service: str) -> tuple[str, ...]:
     found = {*_CALL.findall(source), *(point for point in _CALL.findall(_text(_COMMON)) if _passes(service, point))}
     if _LEASES not in source:
         found.discard("loop.called")
-    return tuple(sorted(f"{point}{_HANDLED[service]}" if point == _HANDLING else point for point in found))
+    return tuple(sorted(f"{point}{_handled(service)}" if point == _HANDLING else point for point in found))
 
 
 def _passes(service: str, point: str) -> bool:
-    return service in _LISTENERS or not point.startswith("inbox.")
+    """Say whether a point of the machinery is passed: only listeners have an inbox at work, only tellers a relay."""
+    if point.startswith("inbox."):
+        return service in _HEARD
+    return bool(facts(service)) or not point.startswith(("outbox.", "relay."))
+
+
+def _handled(service: str) -> str:
+    return HANDLED.get(service) or min(_HEARD[service])
 
 
 def _text(folder: Path) -> str:

@@ -1,40 +1,17 @@
 """One run: the fleet comes up, faults strike one after the other, and after each the books are opened."""
 
-import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-import httpx2
-
-from souk.client import Client
-from souk.environment import admin_of
-from souk.fleet import Fleet
 from souk.home import Home
-from souk.hurt.customers import Customer
-from souk.hurt.dial import Dial
 from souk.hurt.enduring import console, endure
 from souk.hurt.every import FAULTS
 from souk.hurt.faults.plan import Fault
+from souk.hurt.opening import open_stage
 from souk.hurt.stage import NotAsPlanned, Stage
-from souk.hurt.workload import Crowd
-from souk.machines.ports import free_port
-from souk.machines.postgres import PostgresServer
-from souk.seed import SELLER, seed
 
-# Polls, back-off and expiry in seconds instead of minutes; leases short enough to end within one drain. Pace and expiry
-# may be given otherwise, for a round at true length.
-TEMPO: Final = {
-    "SOUK_PACE": "20",
-    "ORDER_EXPIRES_AFTER": "24s",
-    "HANDLER_LIMIT": "2s",
-    "PROVIDER_TIMEOUT": "2s",
-    "ARGON2_PROFILE": "light",
-    "LOG_LEVEL": "WARNING",
-}
-_GIVEN_OTHERWISE: Final = ("SOUK_PACE", "ORDER_EXPIRES_AFTER")
 _LEFT_FOR_THE_END: Final = 25.0
 
 
@@ -43,7 +20,7 @@ async def run(
 ) -> int:
     """Run the plan, or as much of it as fits into the time; return how many faults were not survived."""
     began, failed, left_out = time.monotonic(), list[str](), list[str]()
-    async with _stage(home, given, dice) as stage:
+    async with open_stage(home, given, dice) as stage:
         console.print(f"[dim]the fleet is up after {time.monotonic() - began:.0f} s; its logs: {home.logs}[/]")
         for fault in plan:
             if seconds is not None and time.monotonic() - began + fault.lasts > seconds - _LEFT_FOR_THE_END:
@@ -60,30 +37,6 @@ async def run(
         locked_out = await stage.crowd.all_return()
         _tell_all(stage, [*failed, *locked_out])
     return len(failed) + len(locked_out)
-
-
-@asynccontextmanager
-async def _stage(home: Home, given: Mapping[str, str], dice: random.Random) -> AsyncIterator[Stage]:
-    PostgresServer(home.postgres).erase()
-    home.erase()
-    home.open()
-    environ = {**given, **TEMPO, **{name: given[name] for name in _GIVEN_OTHERWISE if given.get(name)}}
-    fleet = Fleet(home, environ, port=free_port())
-    limits = httpx2.Limits(max_connections=700, max_keepalive_connections=200)
-    async with httpx2.AsyncClient(timeout=30, limits=limits, trust_env=False) as http:
-        try:
-            await asyncio.to_thread(fleet.start)
-            where, guest, admin = fleet.where, Client(http, fleet.where.public), admin_of(home, environ)
-            await seed(guest, admin)
-            crowd = Crowd(http, (where.public, where.sandbox), admin, dice)
-            seller = Customer(http, where.public, *SELLER[1:])
-            await seller.sign_in()
-            await crowd.prepare(seller)
-            arriving = asyncio.create_task(crowd.arrive())
-            yield Stage(fleet, crowd, Dial(http, where.sandbox), http, seller, dice, float(environ["SOUK_PACE"]))
-            arriving.cancel()
-        finally:
-            await asyncio.to_thread(fleet.stop)
 
 
 def _tell_all(stage: Stage, failed: Sequence[str]) -> None:

@@ -3,10 +3,11 @@
 import asyncio
 import random
 import signal
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import asyncpg
 import httpx2
@@ -18,7 +19,9 @@ from souk.hurt.customers import Customer, until
 from souk.hurt.dial import Dial
 from souk.hurt.workload import Crowd
 from souk.machines.errors import MachineError
+from souk.machines.processes import answers
 
+Role = Literal["api", "worker"]
 READY_WITHIN: Final = 60.0
 DIES_WITHIN: Final = 80.0  # a crowd that was held up buys again by and by
 
@@ -58,47 +61,77 @@ class Stage:
             found: Sequence[Mapping[str, Any]] = await connection.fetch(query, *args)
             return found
 
+    async def some(self, service: str, count: str, *args: object, within: float = 60) -> int:
+        """Ask for a `count` until it is not nothing, or the time is over; return the last one."""
+        end = time.monotonic() + within
+        while True:
+            found = int((await self.sql(service, count, *args))[0]["count"])
+            if found or time.monotonic() > end:
+                return found
+            await asyncio.sleep(0.3)
+
     @asynccontextmanager
     async def connection(self, service: str) -> AsyncIterator[Any]:
         """Give a connection to a service's database."""
-        connection = await asyncpg.connect(plain_dsn(self.databases[service]), timeout=10)
+        connection = await _patiently(plain_dsn(self.databases[service]))
         try:
             yield connection
         finally:
             connection.terminate()
 
-    async def start(self, unit: str, **extra: str) -> None:
-        """Start a unit, with more variables than the others have."""
-        await asyncio.to_thread(self.fleet.start_unit, unit, extra)
+    def units(self, *names: str, role: Role | None = None) -> list[str]:
+        """Return the units that these names mean, each a unit or all of a service, of those that do a role's work."""
+        there = self.fleet.units
+        named = [[name] if name in there else [u.name for u in there.values() if u.service == name] for name in names]
+        return [unit for found in named for unit in found if role is None or there[unit].role in {role, "all"}]
 
-    async def kill(self, *units: str) -> None:
+    def running(self, *names: str) -> list[str]:
+        """Return those of the units that run."""
+        return [unit for unit in self.units(*names) if self.fleet.process(unit).running]
+
+    async def start(self, *names: str, **extra: str) -> None:
+        """Start units, with more variables than the others have."""
+        for unit in self.units(*names):
+            await asyncio.to_thread(self.fleet.start_unit, unit, extra)
+
+    async def kill(self, *names: str) -> None:
         """SIGKILL."""
         self.count_in_flight()
-        for unit in units:
+        for unit in self.units(*names):
             if await asyncio.to_thread(self.fleet.process(unit).kill) != -signal.SIGKILL:
                 raise NotAsPlanned(f"{unit} was not there to be killed")
 
-    async def death_of(self, unit: str, seconds: float = DIES_WITHIN) -> None:
-        """Wait until a fault point has killed a unit."""
-        process = self.fleet.process(unit)
-        if not await until(lambda: not process.running, seconds):
-            raise NotAsPlanned(f"{unit} did not come by its fault point within {seconds:g} s")
+    async def terminate(self, unit: str, within: float) -> float:
+        """SIGTERM; return after how many seconds it ended, which it has to do in time and with exit code 0."""
         self.count_in_flight()
-        if process.returncode != -signal.SIGKILL:
-            raise NotAsPlanned(f"{unit} ended with {process.returncode}: {process.last_lines()[-400:]}")
+        began, process = time.monotonic(), self.fleet.process(unit)
+        if code := await asyncio.to_thread(process.stop, within):
+            raise NotAsPlanned(f"{unit} was asked to end and ended with {code}: {process.last_lines()[-400:]}")
+        return time.monotonic() - began
 
-    async def whole(self, *units: str) -> None:
-        """Start what is dead, and wait until everything is ready."""
-        for name, unit in self.fleet.units.items():
-            if unit.process is None or not unit.process.running:
-                await self.start(name)
-        wanted = units or tuple(self.fleet.units)
+    async def death_of(self, *names: str) -> None:
+        """Wait until a fault point has killed one of these units."""
+        processes = {unit: self.fleet.process(unit) for unit in self.units(*names)}
+        if not await until(lambda: not all(process.running for process in processes.values()), DIES_WITHIN):
+            raise NotAsPlanned(f"{' or '.join(processes)} did not come by its fault point within {DIES_WITHIN:g} s")
+        self.count_in_flight()
+        for unit, process in processes.items():
+            if not process.running and process.returncode != -signal.SIGKILL:
+                raise NotAsPlanned(f"{unit} ended with {process.returncode}: {process.last_lines()[-400:]}")
 
-        def ready() -> bool:
-            return not set(self.fleet.unready()) & set(wanted)
+    async def whole(self, *names: str) -> None:
+        """Start what is dead of these units, or of all, and wait until they are ready."""
+        wanted = self.units(*names) if names else list(self.fleet.units)
+        for unit in wanted:
+            process = self.fleet.units[unit].process
+            if process is None or not process.running:
+                await self.start(unit)
 
-        if not await _eventually(ready, READY_WITHIN):
-            raise NotAsPlanned(f"{', '.join(self.fleet.unready())} was not ready within {READY_WITHIN:g} s")
+        def unready() -> list[str]:
+            return [unit for unit in wanted if not answers(self.fleet.units[unit].ready_url)]
+
+        if not await _eventually(lambda: not unready(), READY_WITHIN):
+            raise NotAsPlanned(f"{', '.join(unready())} was not ready within {READY_WITHIN:g} s")
 
     async def afresh(self) -> None:
         """Kill everything and start it without whatever a fault has left armed."""
@@ -138,6 +171,16 @@ class Stage:
             except MachineError:
                 await asyncio.sleep(0.4)
         return await self.manage(method, path)
+
+
+async def _patiently(dsn: str) -> Any:  # noqa: ANN401 - a connection of asyncpg's
+    """Connect, be it that another fault has the database just now."""
+    for _ in range(40):
+        try:
+            return await asyncpg.connect(dsn, timeout=10)
+        except (OSError, asyncpg.PostgresError):
+            await asyncio.sleep(0.5)
+    return await asyncpg.connect(dsn, timeout=10)
 
 
 async def _eventually(so: Any, seconds: float) -> bool:  # noqa: ANN401 - a blocking predicate

@@ -12,7 +12,9 @@ from souk.hurt.tills import Card, State, Tills
 
 SETTLED: Final = frozenset({"paid", "fulfilled", "rejected", "expired", "cancelled", "refunded"})
 PAID: Final = frozenset({"paid", "fulfilled"})
-_LOOKS: Final = 1.5
+_LOOKS, _LONGEST_LOOK, _SLOWER = 0.4, 4.0, 1.6
+# Nobody knows in which order two clicks were answered, but it can only have been this one.
+_ON_THE_WAY: Final = ("pending", "awaiting_payment", "closing")
 _BRINGS_WITHIN: Final = 20.0
 _CONFLICT: Final = 409
 _KEPT: Final = ("id", "status", "total")
@@ -40,8 +42,7 @@ class Visit:
     async def place(self, clicks: int = 1) -> Json:
         """Place the order, as often as it takes; some click more than once."""
         answers = await asyncio.gather(*(self._post() for _ in range(clicks)))
-        # Nobody knows in which order they were answered, but it begins with this.
-        for order in sorted(answers, key=lambda answer: answer["status"] != "pending"):
+        for order in sorted(answers, key=_progress):
             self._purchase.remember(order)
         return answers[-1]
 
@@ -180,15 +181,21 @@ class Visit:
         return await self._look(lambda seen: seen["status"] in SETTLED)
 
     async def _look(self, so: Callable[[Json], bool], within: float | None = None) -> Json:
-        end = time.monotonic() + (within or self._plan.patience)
+        end, pause = time.monotonic() + (within or self._plan.patience), _LOOKS
         order: Any = self._purchase.answers[-1]
         while time.monotonic() < end:
             order = await self._plan.customer.persist("GET", f"/orders/{order['id']}")
             self._purchase.remember({name: order[name] for name in _KEPT})
             if so(order):
                 return dict(order)
-            await asyncio.sleep(_LOOKS)
+            await asyncio.sleep(pause)
+            pause = min(pause * _SLOWER, _LONGEST_LOOK)
         raise GaveUp("looking at the order")
+
+
+def _progress(order: Json) -> int:
+    status = order["status"]
+    return _ON_THE_WAY.index(status) if status in _ON_THE_WAY else len(_ON_THE_WAY)
 
 
 def _payable(order: Json) -> bool:

@@ -1,8 +1,9 @@
-"""A crowd that buys: always as many as the shop holds, each with a seeded plan, all of it remembered in the ledger."""
+"""A crowd that buys: who comes has a seeded plan, and all that is said to him is remembered in the ledger."""
 
 import asyncio
 import random
 import time
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -15,20 +16,31 @@ from souk.hurt.tills import Tills
 from souk.hurt.visits import PAID, Visit
 
 ACCOUNTS: Final = 12
-MOST: Final = 64
-_RATE: Final = 15.0
 _JOINS, _RETURNS = 0.05, 0.1
 _PASSWORD: Final = "one-of-the-crowd"  # noqa: S105 - an account that lives for minutes
 
 
+@dataclass(frozen=True, slots=True)
+class Rush:
+    """How people come: so many a second, whoever is inside already, unless there is no room for more.
+
+    `thinking` is how long they think, as a part of what they would take with time on their hands.
+    """
+
+    rate: float = 15.0
+    room: int = 64
+    thinking: float = 1.0
+
+
 class Crowd:
-    """The workload. It arrives while it is `open`; who has come finishes."""
+    """The workload. It arrives while it is `open`; who has come finishes. `turned_away` counts those without room."""
 
     def __init__(
         self, http: httpx2.AsyncClient, shop: tuple[str, str], operator: tuple[str, str], dice: random.Random
     ) -> None:
         self._http, (self._base, sandbox) = http, shop
         self._tills, self._dice = Tills(http, sandbox), dice
+        self.rush, self.turned_away = Rush(), 0
         self._operator = Customer(http, self._base, *operator)
         self.ledger = Ledger()
         self.customers: list[Customer] = []
@@ -60,13 +72,18 @@ class Crowd:
 
     async def arrive(self) -> None:
         """Let customers come while the doors are open and there is room; some of them make an account or log in."""
+        at = time.monotonic()
         while True:
-            await self._open.wait()
-            await asyncio.sleep(self._dice.expovariate(_RATE))
-            if self.in_flight >= MOST:
+            if not self._open.is_set():
+                await self._open.wait()
+                at = time.monotonic()
+            at += self._dice.expovariate(self.rush.rate)
+            await asyncio.sleep(max(0.0, at - time.monotonic()))
+            if self.in_flight >= self.rush.room:
+                self.turned_away += 1
                 continue
             plan, whim = draw(self._dice, self.customers, self.products), self._dice.random()
-            self._enter(self.buy(plan))
+            self._enter(self.buy(replace(plan, thinks=plan.thinks * self.rush.thinking)))
             if whim < _JOINS:
                 self._enter(_patiently(self._join()))
             elif whim < _JOINS + _RETURNS:
@@ -81,9 +98,13 @@ class Crowd:
         await until(lambda: self.in_flight >= count, seconds)
         return self.in_flight
 
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self._open.clear()
+
     async def empty(self) -> None:
         """Close the doors and wait until everybody has left."""
-        self._open.clear()
+        self.close()
         while self._inside:
             await asyncio.wait(set(self._inside))
 

@@ -46,6 +46,11 @@ async def clicked_often(stage: Stage) -> Blow:
 @fault("F49", "Five hundred want one of seven things; of the seven some pay and some let it expire.", lasts=150)
 async def stock_race(stage: Stage) -> Blow:
     """F49: whoever lets it expire gives it back, and in the end seven have paid, no more and no fewer."""
+    return await race(stage, _GONE_WITHIN)
+
+
+async def race(stage: Stage, within: float) -> Blow:
+    """Let five hundred buy at once; so many seconds after they have left, all seven have to be gone."""
     price = {"amount": 18900, "currency": "USD"}
     body = {"kind": "physical", "name": f"Print {uuid4()}", "price": price, "stock": _PIECES}
     product = await sell(stage.seller, body)
@@ -56,13 +61,13 @@ async def stock_race(stage: Stage) -> Blow:
     stage.count_in_flight()
     bought = await asyncio.gather(*(stage.crowd.buy(plan) for plan in plans))
     answered = sum(bool(purchase.answers) for purchase in bought)
-    late = await _sell_out(stage, product["id"], Plan(buyers[0], items, "pays"))
+    late = await _sell_out(stage, product["id"], Plan(buyers[0], items, "pays"), within)
     return Blow(answered, f"{answered} orders, {_PIECES} of {_PIECES} sold, {late} of them late")
 
 
-async def _sell_out(stage: Stage, product_id: str, latecomer: Plan) -> int:
+async def _sell_out(stage: Stage, product_id: str, latecomer: Plan, within: float) -> int:
     """Let latecomers buy what others gave back, until exactly seven are sold; return how many they bought."""
-    late, end = 0, time.monotonic() + _GONE_WITHIN
+    late, end = 0, time.monotonic() + within
     while True:
         late += (await stage.crowd.buy(latecomer)).status in PAID
         sold = (await stage.sql("orders", _SOLD, product_id))[0]

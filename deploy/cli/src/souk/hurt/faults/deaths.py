@@ -14,9 +14,10 @@ _AT_RANDOM: Final = 10
 _LATEST: Final = 4
 _AT_WORK: Final = 0.7  # the others die while they start
 _ONE_DEATH: Final = 8.0
+_RELAY: Final = "relay."
 # A retry is only claimed where an event waits: one that its consumer had in hand when it died.
 _FIRST: Final = {"inbox.claimed": "inbox.inserted"}
-_NUMBERED: Final = {
+NUMBERED: Final = {
     "F1": ("outbox.committed",),
     "F2": ("relay.published",),
     "F3": ("relay.confirmed",),
@@ -25,30 +26,40 @@ _NUMBERED: Final = {
 }
 
 
-async def _kill_at(stage: Stage, service: str, point: str) -> None:
-    """Start a service, which is dead, so that it dies at this point."""
+def _passing(stage: Stage, service: str, point: str) -> list[str]:
+    """Return who is to pass a point: one process, or each that may lead the relay where the relay does."""
+    workers = stage.units(service, role="worker")
+    return workers if point.startswith(_RELAY) else [stage.dice.choice(workers)]
+
+
+async def _kill_at(stage: Stage, service: str, point: str) -> list[str]:
+    """Start a process of a service, or one of several, so that it dies at this point; return which."""
     if first := _FIRST.get(point):
         await _kill_at(stage, service, first)
     await stage.crowd.at_least(stage.required)
     nth = 1 if first else stage.dice.randint(1, _LATEST)
-    await stage.start(service, FAULTS=f"{point}:kill@{nth}")
-    await stage.death_of(service)
+    units = _passing(stage, service, point)
+    await stage.kill(*stage.running(*units))
+    await stage.start(*units, FAULTS=f"{point}:kill@{nth}")
+    await stage.death_of(*units)
+    return units
 
 
-async def _kill_at_all(stage: Stage, service: str, points: Sequence[str]) -> int:
+async def kill_at_all(stage: Stage, service: str, points: Sequence[str]) -> int:
     """Kill a service at each of these points; each start after a death already leads to the next."""
-    if points:
-        await stage.kill(service)
-        for point in points:
-            await _kill_at(stage, service, point)
-        await stage.whole(service)
+    doomed: set[str] = set()
+    for point in points:
+        doomed.update(await _kill_at(stage, service, point))
+    await stage.kill(*stage.running(*doomed))  # one may still have its death before it
+    if doomed:
+        await stage.whole(*doomed)
     return len(points)
 
 
 async def _kill_everybody(stage: Stage, points: Iterable[str]) -> Blow:
     wanted = set(points)
     chosen = {service: [point for point in points_of(service) if point in wanted] for service in SERVICES}
-    deaths = [await _kill_at_all(stage, service, there) for service, there in chosen.items()]
+    deaths = [await kill_at_all(stage, service, there) for service, there in chosen.items()]
     return Blow(sum(deaths), ", ".join(f"{service} {count}×" for service, count in zip(SERVICES, deaths, strict=True)))
 
 
@@ -57,41 +68,41 @@ async def _kill_everybody(stage: Stage, points: Iterable[str]) -> Blow:
 )
 async def before_publishing(stage: Stage) -> Blow:
     """F1: the row is there, and the next relay finds it."""
-    return await _kill_everybody(stage, _NUMBERED["F1"])
+    return await _kill_everybody(stage, NUMBERED["F1"])
 
 
 @fault("F2", "Every relay in turn is killed after publishing, before it reads the confirm.", lasts=95)
 async def before_the_confirm(stage: Stage) -> Blow:
     """F2: it is published again, and absorbed."""
-    return await _kill_everybody(stage, _NUMBERED["F2"])
+    return await _kill_everybody(stage, NUMBERED["F2"])
 
 
 @fault("F3", "Every relay in turn is killed after the confirm, before it marks the row sent.", lasts=95)
 async def before_the_mark(stage: Stage) -> Blow:
     """F3: it is published again, and absorbed."""
-    return await _kill_everybody(stage, _NUMBERED["F3"])
+    return await _kill_everybody(stage, NUMBERED["F3"])
 
 
 @fault("F4", "Every consumer in turn is killed after inserting, after committing, after acknowledging.", lasts=140)
 async def round_the_acknowledgement(stage: Stage) -> Blow:
     """F4: before the commit it comes again and is worked, after it it comes again and is known."""
-    return await _kill_everybody(stage, _NUMBERED["F4"])
+    return await _kill_everybody(stage, NUMBERED["F4"])
 
 
 @fault("F5", "Every consumer in turn is killed between the effect and the row that tells of it.", lasts=95)
 async def between_effect_and_telling(stage: Stage) -> Blow:
     """F5: one transaction holds both."""
-    return await _kill_everybody(stage, _NUMBERED["F5"])
+    return await _kill_everybody(stage, NUMBERED["F5"])
 
 
 def _others(service: str) -> list[str]:
-    numbered = {point for points in _NUMBERED.values() for point in points}
+    numbered = {point for points in NUMBERED.values() for point in points}
     return [point for point in points_of(service) if point not in numbered]
 
 
 async def _everywhere(service: str, stage: Stage) -> Blow:
     points = _others(service)
-    return Blow(await _kill_at_all(stage, service, points), ", ".join(points))
+    return Blow(await kill_at_all(stage, service, points), ", ".join(points))
 
 
 async def _at_random(service: str, stage: Stage) -> Blow:

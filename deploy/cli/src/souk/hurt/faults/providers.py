@@ -13,6 +13,7 @@ from souk.hurt.stage import NotAsPlanned, Stage
 
 _SPELL: Final = 6.0
 _COMES_WITHIN: Final = 30.0
+_FELT_WITHIN: Final = 60.0
 _COPIES: Final = 50
 _IDLE: Final = """
 SELECT application_name || ': ' || left(query, 80) AS words FROM pg_stat_activity
@@ -67,9 +68,19 @@ async def webhooks_astray(stage: Stage) -> Blow:
 
 async def _webhooks(stage: Stage, *rules: dict[str, Any]) -> Blow:
     async with stage.dial.misbehaving(*rules):
-        await asyncio.sleep(2 * _SPELL)
-        stage.count_in_flight()
+        await _felt_by_both(stage, 2 * _SPELL)
     return _by_both(stage)
+
+
+async def _felt_by_both(stage: Stage, seconds: float) -> None:
+    """Let the rules be followed for so long, and longer where a provider had no occasion yet."""
+    await asyncio.sleep(seconds)
+    stage.count_in_flight()
+    end = time.monotonic() + _FELT_WITHIN
+    await stage.dial.count()
+    while not min(stage.dial.by_provider.values()) and time.monotonic() < end:
+        await asyncio.sleep(0.5)
+        await stage.dial.count()
 
 
 def _by_both(stage: Stage) -> Blow:
@@ -107,8 +118,7 @@ async def charged_without_a_word(stage: Stage) -> Blow:
     for mode, variant in _TROUBLE:
         rule = {"mode": mode, "share": 0.3, **({"variant": variant} if variant else {})}
         async with stage.dial.misbehaving(rule):
-            await asyncio.sleep(_SPELL)
-            stage.count_in_flight()
+            await _felt_by_both(stage, _SPELL)
         for provider, hit in stage.dial.by_provider.items():
             hits[f"{provider} {variant or 'hang'}"] = hit
     return Blow(min(hits.values()), ", ".join(f"{hit}× {name}" for name, hit in hits.items()))

@@ -1,0 +1,68 @@
+"""Asked to end, again and again, with work in hand."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+from souk.hurt.faults.plan import Blow, fault
+from souk.hurt.points import HANDLED
+from souk.hurt.stage import NotAsPlanned, Stage
+
+_TIMES: Final = 20
+_ENDS_WITHIN: Final = 30.0
+_TWO: Final = 2
+_AT_WORK: Final = 2.0
+_DEAD: Final = "queues/%2F/events.dead"
+
+
+@fault(
+    "F21", "Both workers of orders are restarted twenty times, with messages in hand that nobody has begun.", lasts=130
+)
+async def rolled(stage: Stage) -> Blow:
+    """F21: whatever is given back to the queue, however often, is worked in the end, and nothing is given up on."""
+    return await roll(stage, "orders")
+
+
+async def roll(stage: Stage, service: str) -> Blow:
+    """Restart the workers of a service gently, each in its own time, twenty times in all."""
+    slow = {"FAULTS": f"inbox.handling.{HANDLED[service]}:sleep=0.1"}
+    async with AsyncExitStack() as stack:
+        if len(stage.units(service, role="worker")) < _TWO:
+            await stack.enter_async_context(stage.another(service))
+        workers = stage.units(service, role="worker")
+        took = await asyncio.gather(*(_restart(stage, unit, _TIMES // len(workers), slow) for unit in workers))
+    if dead := int((await stage.managed("GET", _DEAD)).get("messages") or 0):
+        raise NotAsPlanned(f"the broker gave up on {dead} messages")
+    ends = [seconds for each in took for seconds in each]
+    return Blow(len(ends), f"of {service}; the slowest took {max(ends):.1f} s to end")
+
+
+async def _restart(stage: Stage, unit: str, times: int, slow: dict[str, str]) -> Sequence[float]:
+    took = []
+    for turn in range(times):
+        took.append(await stage.terminate(unit, _ENDS_WITHIN))
+        await stage.start(unit, **(slow if turn < times - 1 else {}))
+        await stage.whole(unit)
+    return took
+
+
+@fault("F53", "Orders is asked to end within one second while its work in hand takes longer.")
+async def stopped_short(stage: Stage) -> Blow:
+    """F53: it ends nevertheless, and what it had begun is done by another or not at all."""
+    return await stop_short(stage, "orders")
+
+
+async def stop_short(stage: Stage, service: str) -> Blow:
+    """Ask a worker to end that has less time than its work takes, and whoever serves requests."""
+    worker = stage.dice.choice(stage.units(service, role="worker"))
+    await stage.kill(worker)
+    await stage.start(worker, FAULTS=f"inbox.handling.{HANDLED[service]}:sleep=1.5", SHUTDOWN_GRACE="1s")
+    await stage.whole(worker)
+    await asyncio.sleep(_AT_WORK)
+    units = [worker, *(unit for unit in stage.units(service, role="api") if unit != worker)]
+    took = await asyncio.gather(*(stage.terminate(unit, _ENDS_WITHIN) for unit in units))
+    await stage.whole(*units)
+    return Blow(
+        len(took), ", ".join(f"{unit} after {seconds:.1f} s" for unit, seconds in zip(units, took, strict=True))
+    )
