@@ -37,6 +37,8 @@ async def measure(machines: Machines) -> Measured:
         lines.append(limit(f"{what}, nobody logs in, p99", [alone.ms(0.99)], "ms"))
         lines.append(limit(f"{what}, {LOGINS} log in, p50", [one[at].ms(0.5) for one in rounds], "ms"))
         lines.append(limit(f"{what}, {LOGINS} log in, p99", [one[at].ms(0.99) for one in rounds], "ms", 100))
+        failed = [float(sum(one[at].statuses.values()) - one[at].statuses.get(200, 0)) for one in rounds]
+        lines.append(limit(f"{what}, {LOGINS} log in, not answered", failed, "", 0))
     lines.append(limit(f"one of {LOGINS} logins at once, p50", [one[0].ms(0.5) for one in rounds], "ms"))
     lines.append(limit("auth, before", [before], "MB"))
     lines.append(limit("auth, at most", [peak], "MB", 350))
@@ -48,7 +50,5 @@ async def _round(port: int, asked: list[Load], number: int) -> list[Answers]:
     bodies = [orjson.dumps({"email": f"nobody{number}-{n}@example.com", "password": _ME[2]}) for n in range(LOGINS)]
     logins = [request("POST", "/api/v1/auth/login", _JSON, body) for body in bodies]
     found = await asyncio.gather(*map(send, [Load(port, logins, LOGINS), *asked]))
-    for other in found[1:]:
-        other.all_are(200)
     say(f"   {found[0].statuses}   " + "   ".join(f"p50 {one.ms(0.5):.0f} p99 {one.ms(0.99):.0f}" for one in found))
     return found

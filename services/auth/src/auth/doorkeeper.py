@@ -6,25 +6,33 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 from weakref import WeakValueDictionary
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from auth.actions import throttling
 from auth.actions.throttling import Try
 from auth.tries import Limits
 from common.db import Database
 
-_OF_ONE_ACCOUNT, _COUNTING, _PATIENCE = 2, 2, 10.0
+_OF_ONE_ACCOUNT, _CONNECTIONS, _PATIENCE = 2, 2, 15.0
 
 
 class Doorkeeper:
     """One process's door. What it counts is in the database; only queues are its own.
 
-    Of each account two logins are looked at at a time, so that a crowd of good ones is no row of failures; and two
-    tries are counted at a time, for they all wait for the same rows and must not do so with every connection.
+    Of each account two logins are looked at at a time, so that a crowd of good ones is no row of failures. All who
+    come in share two connections, for they wait for the same rows, and others have use for the rest of the pool.
     """
 
     def __init__(self, database: Database, limits: Limits) -> None:
         self._database, self.limits = database, limits
-        self._counting: Final = asyncio.Semaphore(_COUNTING)
+        self._connections: Final = asyncio.Semaphore(_CONNECTIONS)
         self._places: Final = WeakValueDictionary[str, asyncio.Semaphore]()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Give a session whose work is committed at the end, on one of the few connections."""
+        async with self._connections, self._database.transaction() as session:
+            yield session
 
     @asynccontextmanager
     async def login(self, account: str, address: str) -> AsyncIterator[Try]:
@@ -33,7 +41,7 @@ class Doorkeeper:
         async with asyncio.timeout(_PATIENCE):
             await place.acquire()
         try:
-            async with self._counting, self._database.transaction() as session:
+            async with self.transaction() as session:
                 admitted = await throttling.admit_login(session, self.limits, account, address)
             try:
                 yield admitted
@@ -46,9 +54,9 @@ class Doorkeeper:
 
     async def registration(self, account: str, address: str) -> None:
         """Count a registration; raises TooManyTries."""
-        async with self._counting, self._database.transaction() as session:
+        async with self.transaction() as session:
             await throttling.count(session, self.limits.of_registration(account, address))
 
     async def _undo(self, admitted: Try) -> None:
-        async with self._counting, self._database.transaction() as session:
+        async with self.transaction() as session:
             await throttling.undo(session, admitted)

@@ -19,7 +19,7 @@ from auth.domain import normal_password
 
 T = TypeVar("T")
 Profile = Literal["standard", "light"]
-_AT_ONCE, _PATIENCE, _NICE = 2, 10.0, 5
+_AT_ONCE, _PATIENCE, _NICE = 2, 15.0, 10
 _HASHERS: Final[dict[Profile, PasswordHasher]] = {
     "standard": PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY),  # 64 MiB, 3 rounds, 4 lanes
     "light": PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1, type=Type.ID),

@@ -27,7 +27,6 @@ from auth.schemas import (
 from auth.settings import JWKS_MAX_AGE, AuthSettings
 from auth.tokens import public_jwk, sign
 from common.auth import CurrentUser, Principal, require
-from common.db import Database
 from common.errors import Unauthenticated, raises
 from common.http import PageOf, Reading, Tx, router
 from common.http.deps import Db
@@ -41,7 +40,6 @@ routes = router()
 class Desk:
     """What somebody who comes in is looked at with, and where he comes from."""
 
-    database: Database
     hasher: Hasher
     settings: AuthSettings
     door: Doorkeeper
@@ -50,7 +48,7 @@ class Desk:
 
 async def _desk(request: Request) -> Desk:
     state = request.app.state
-    return Desk(state.database, state.hasher, state.settings, state.doorkeeper, client_of(request.scope))
+    return Desk(state.hasher, state.settings, state.doorkeeper, client_of(request.scope))
 
 
 async def _settings(request: Request) -> AuthSettings:
@@ -90,7 +88,7 @@ async def register(body: RegisterIn, desk: FrontDesk) -> UserOut:
     """Passwords have 8 to 128 characters, are not among the most common ones and do not contain the address."""
     await desk.door.registration(body.email, desk.address)
     hashed = await desk.hasher.hash(body.password)
-    async with desk.database.transaction() as session:
+    async with desk.door.transaction() as session:
         user = await accounts.register(session, Account(body.name, body.email, hashed))
     return UserOut.of(user)
 
@@ -106,11 +104,11 @@ async def log_in(body: LoginIn, desk: FrontDesk) -> TokensOut:
     logged in before, what others do elsewhere does not count.
     """
     async with desk.door.login(body.email, desk.address) as admitted:
-        async with desk.database.reading() as session:
+        async with desk.door.transaction() as session:
             user = await queries.find_user_by_email(session, body.email)
         checked = await desk.hasher.check(user.password_hash if user else None, body.password)
         attempt = Attempt(body.email, user.id if user else None, checked.fits, checked.better)
-        async with desk.database.transaction() as session:
+        async with desk.door.transaction() as session:
             granted = await sessions.log_in(session, attempt, desk.settings.sessions)
             if granted:
                 await throttling.welcome(session, admitted, desk.door.limits)
