@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from souk.environment import Addresses, environment, sandbox_keys, webhook_secrets, webhook_targets
+from souk.environment import Addresses, environment, redeliveries, sandbox_keys, webhook_secrets, webhook_targets
 from souk.home import Home
 
 WHERE = Addresses(8000, str, sandbox_port=9000, smtp_port=25)
@@ -96,3 +96,9 @@ def test_every_way_to_pay_is_offered_here_and_in_production_only_those_with_keys
     assert offered(production | stripe) == "stripe:intent,stripe:checkout"
     assert offered(production | razorpay) == "razorpay:checkout"
     assert offered(production | stripe | {"PAYMENT_METHODS": "stripe:intent"}) == "stripe:intent"
+
+
+def test_who_hurries_gets_webhooks_again_within_seconds_and_nobody_else() -> None:
+    assert redeliveries({})[-1] == 18_000
+    assert redeliveries({"SOUK_PACE": "12"}) == pytest.approx((1 / 12, 5 / 12, 2.5, 10, 10, 10, 10, 10))
+    assert redeliveries({"SOUK_PACE": "fast"}) == redeliveries({})

@@ -21,6 +21,7 @@ WEBHOOKS = {
     "razorpay": "RAZORPAY_WEBHOOK_SECRET",
     "imagekit": "IMAGEKIT_WEBHOOK_SECRET",
 }
+_LATEST_REDELIVERY = 10.0
 _TAKES_WEBHOOKS = {"imagekit": "assets"}
 
 # What belongs to a system of the user's; one that is started for a while has machines, addresses and keys of its own.
@@ -80,12 +81,16 @@ def uses_imagekit_sandbox(given: Mapping[str, str]) -> bool:
 
 
 def redeliveries(given: Mapping[str, str]) -> tuple[float, ...]:
-    """Return the seconds after which the sandbox delivers a webhook again, shorter at a faster pace."""
+    """Return the seconds after which the sandbox delivers a webhook again, shorter at a faster pace.
+
+    Who hurries does not wait for hours divided by his pace either.
+    """
     try:
         pace = max(1.0, float(given.get("SOUK_PACE") or 1))
     except ValueError:  # the services' settings say so
         pace = 1.0
-    return tuple(delay / pace for delay in DEFAULT_RETRY_DELAYS)
+    longest = _LATEST_REDELIVERY if pace > 1 else max(DEFAULT_RETRY_DELAYS)
+    return tuple(min(delay / pace, longest) for delay in DEFAULT_RETRY_DELAYS)
 
 
 def admin_of(home: Home, given: Mapping[str, str]) -> tuple[str, str]:

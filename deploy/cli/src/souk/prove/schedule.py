@@ -12,7 +12,7 @@ _FIRST: Final = 4.0
 _BETWEEN: Final = 1.0  # second that what one fault had is left alone before the next takes it
 _AT_ONCE: Final = 3
 _TRIES, _LAYOUTS = 80, 25
-_LONGEST: Final = 0.75  # of the run
+_LONGEST: Final = 0.6  # of the run
 
 
 @dataclass(frozen=True, slots=True)
