@@ -43,7 +43,10 @@ ADMIN = {"ADMIN_EMAIL": "Owner@Shop.example.com"}
         (PRODUCTION | ADMIN | {"ADMIN_PASSWORD": " "}, "ADMIN_PASSWORD is missing"),
         (PRODUCTION | ADMIN | {"ADMIN_PASSWORD": "elevenchars"}, "at least 12 characters"),
         (PRODUCTION | ADMIN | {"ADMIN_PASSWORD": "please-Change-Me-now"}, "must not be a default"),
-        (PRODUCTION | {"ADMIN_EMAIL": "o@shop.org", "ADMIN_PASSWORD": "o@shop.org-and-1"}, "must not contain the e-mail"),
+        (
+            PRODUCTION | {"ADMIN_EMAIL": "o@shop.org", "ADMIN_PASSWORD": "o@shop.org-and-1"},
+            "must not contain the e-mail",
+        ),
     ],
 )
 def test_a_bad_setting_is_a_sentence(settings, given, named):
