@@ -70,7 +70,7 @@ def lines(
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{LEFT + WIDTH}" y1="{y(value)}" y2="{y(value)}"/>')
         parts.append(f'<text class="name" x="{LEFT - 8}" y="{y(value) + 4}">{escape(words)}</text>')
     for kind, points in series.items():
-        path = " ".join(f"{axis.x(second)},{y(value)}" for second, value in points)
+        path = " ".join(f"{axis.x(second)},{y(value)}" for second, value in points if second <= axis.seconds)
         parts.append(f'<polyline class="{kind}" points="{path}"/>')
     return _svg(_HIGH + 6, parts)
 
