@@ -75,7 +75,7 @@ ARSENAL: Final[Sequence[Weapon]] = (
     _as_ever("F13", 16, BROKER),
     _as_ever("F14", 16, BROKER),
     _as_ever("F15", 12, BROKER),
-    Weapon("F21", "Two workers are restarted twenty times, with messages in hand.", roll, 70, targets=TWICE),
+    Weapon("F21", "Two workers are restarted in turn, twenty times, with messages in hand.", roll, 85, targets=TWICE),
     _as_ever("F28", 26, BROKER, "catalog"),
     _as_ever("F29", 12, POSTGRES),
     _as_ever("F30", 8, POSTGRES),

@@ -1,7 +1,6 @@
 """Asked to end, again and again, with work in hand."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -17,7 +16,9 @@ _DEAD: Final = "queues/%2F/events.dead"
 
 
 @fault(
-    "F21", "Both workers of orders are restarted twenty times, with messages in hand that nobody has begun.", lasts=130
+    "F21",
+    "The workers of orders are restarted in turn, twenty times, with messages in hand that nobody has begun.",
+    lasts=130,
 )
 async def rolled(stage: Stage) -> Blow:
     """F21: whatever is given back to the queue, however often, is worked in the end, and nothing is given up on."""
@@ -25,26 +26,21 @@ async def rolled(stage: Stage) -> Blow:
 
 
 async def roll(stage: Stage, service: str) -> Blow:
-    """Restart the workers of a service gently, each in its own time, twenty times in all."""
+    """Restart the workers of a service gently, one after the other as a rollout does, twenty times in all."""
     slow = {"FAULTS": f"inbox.handling.{HANDLED[service]}:sleep=0.1"}
+    took = []
     async with AsyncExitStack() as stack:
         if len(stage.units(service, role="worker")) < _TWO:
             await stack.enter_async_context(stage.another(service))
         workers = stage.units(service, role="worker")
-        took = await asyncio.gather(*(_restart(stage, unit, _TIMES // len(workers), slow) for unit in workers))
+        for turn in range(_TIMES):
+            unit, last = workers[turn % len(workers)], turn >= _TIMES - len(workers)
+            took.append(await stage.terminate(unit, _ENDS_WITHIN))
+            await stage.start(unit, **({} if last else slow))
+            await stage.whole(unit)
     if dead := int((await stage.managed("GET", _DEAD)).get("messages") or 0):
         raise NotAsPlanned(f"the broker gave up on {dead} messages")
-    ends = [seconds for each in took for seconds in each]
-    return Blow(len(ends), f"of {service}; the slowest took {max(ends):.1f} s to end")
-
-
-async def _restart(stage: Stage, unit: str, times: int, slow: dict[str, str]) -> Sequence[float]:
-    took = []
-    for turn in range(times):
-        took.append(await stage.terminate(unit, _ENDS_WITHIN))
-        await stage.start(unit, **(slow if turn < times - 1 else {}))
-        await stage.whole(unit)
-    return took
+    return Blow(len(took), f"of {service}; the slowest took {max(took):.1f} s to end")
 
 
 @fault("F53", "Orders is asked to end within one second while its work in hand takes longer.")
