@@ -41,6 +41,7 @@ async def run_processes(home: Home, given: Mapping[str, str], port: int) -> None
         await _furnish(home, given, running.where)
         _welcome(home, given, running.where)
         _say(f"logs of the processes: {home.logs}")
+        _say(f"RabbitMQ, for listeners of your own: AMQP_URL={running.where.amqp_url}")
         await stop.wait()
         _say("stopping")
     finally:
