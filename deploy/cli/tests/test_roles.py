@@ -12,6 +12,7 @@ from common.settings import BadSetting
 from souk.connect import database_urls
 from souk.doctor import examine
 from souk.home import SERVICES, Home
+from souk.parked import listing
 from souk.roles import apply_roles
 from souk.services import MIGRATIONS
 
@@ -83,6 +84,7 @@ async def test_the_doctor_reads_every_book_as_a_role_that_can_change_none(ground
     for name, url in ground.owners.items():
         await migrate(url, MIGRATIONS[name])
     await apply_roles(ground.admin, ground.owners, ground.reader)
+    assert await listing(Home(tmp_path), {"OPERATOR_DATABASE_URL": ground.reader}) == []
     async with database_urls(Home(tmp_path), {"OPERATOR_DATABASE_URL": ground.reader}) as urls:
         report = await examine(urls)
         assert report.healthy, report.lines()

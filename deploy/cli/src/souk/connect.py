@@ -5,6 +5,8 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from sqlalchemy import make_url
+
 from common.db import Database, open_database
 from souk.home import SERVICES, Home
 from souk.machines.postgres import PostgresServer
@@ -36,8 +38,10 @@ async def database_urls(home: Home, given: Mapping[str, str]) -> AsyncIterator[d
 async def open_databases(home: Home, given: Mapping[str, str]) -> AsyncIterator[dict[str, Database]]:
     """Give each service's database, opened for an operator."""
     async with database_urls(home, given) as urls:
+        driven = {name: make_url(url).set(drivername="postgresql+asyncpg") for name, url in urls.items()}
+        whole = {name: url.render_as_string(hide_password=False) for name, url in driven.items()}
         opened = {
-            name: open_database(url, name, pool_size=2, application="souk-operator") for name, url in urls.items()
+            name: open_database(url, name, pool_size=2, application="souk-operator") for name, url in whole.items()
         }
         try:
             yield opened
