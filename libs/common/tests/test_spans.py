@@ -1,6 +1,8 @@
 """Spans: a request and all it causes are one trace, whoever has a hand in it, and tell nothing of what was in it."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from functools import partial
@@ -179,6 +181,11 @@ async def test_a_trace_that_its_beginner_does_not_keep_is_kept_nowhere_and_goes_
     assert greeted.traceparent.startswith(f"00-{'a' * 32}-")
     assert greeted.traceparent.endswith("-00")
     assert album.spans == []
+
+
+def test_without_a_collector_the_sdk_is_not_even_loaded():
+    script = "import sys, common.serve, common.testing; sys.exit('opentelemetry.sdk' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 async def test_without_a_collector_there_are_no_spans_and_a_clients_trace_goes_on_as_it_is(greeter):
