@@ -55,7 +55,9 @@ async def test_a_session_for_reading_tells_nothing(teller):
             emit(session, counted())
 
 
-async def test_a_cancelled_request_does_not_interrupt_its_commit(teller, ask, through_proxy, open_service_database):
+async def test_a_cancelled_request_does_not_interrupt_its_commit(
+    teller, ask, through_proxy, open_service_database, eventually
+):
     proxy = await through_proxy(teller.engine.url.render_as_string(hide_password=False))
     slow = await open_service_database("teller", url=proxy.url)
 
@@ -66,7 +68,8 @@ async def test_a_cancelled_request_does_not_interrupt_its_commit(teller, ask, th
             proxy.flowing.clear()
 
     task = asyncio.create_task(work())
-    await asyncio.sleep(0.2)
+    await eventually(lambda: not proxy.flowing.is_set())
+    await asyncio.sleep(0.05)
     task.cancel()
     await asyncio.sleep(0.05)
     task.cancel()
