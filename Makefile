@@ -88,10 +88,10 @@ db-shell: $(READY) ## Open psql in a service's database: SERVICE=orders
 	@test -n "$(SERVICE)" || { echo "Say which: make db-shell SERVICE=orders (of: $(SERVICES))"; exit 2; }
 	@$(BIN)/souk db-shell $(SERVICE)
 
+# Beside the index itself nothing is asked: a folder of wheels knows the hash of one file where a package has many.
 lock: $(READY) ## Compile requirements/*.txt again; UPGRADE=1 takes the newest versions
 	@$(environment); unset UV_INDEX UV_FIND_LINKS; \
 	lock() { out=requirements/$$1.txt; shift; echo "$$out"; \
-# Beside the index itself nothing is asked: a folder of wheels knows the hash of one file where a package has many.
 		"$$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 			--no-emit-index-url $(if $(UPGRADE),--upgrade) $(OWN_PACKAGES) --output-file $$out "$$@" > /dev/null; }; \
 	lock dev --group dev $(PROJECTS); \
@@ -103,9 +103,6 @@ lock: $(READY) ## Compile requirements/*.txt again; UPGRADE=1 takes the newest v
 clean: ## Delete the environment and all caches, but no data
 	@rm -rf $(VENV) $(OWN_UV) $(GENERATOR) deploy/clients/node_modules clients .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
-# ---- what the targets above stand on
-
-# Each of the processes starts servers of its own, so there is a limit to what more of them bring.
 up: $(READY) ## Build and start all containers, or what has changed of them: ARGS="--scale orders-worker=3"
 	@$(BIN)/souk secrets
 	@docker compose up --detach --build --wait $(ARGS)
@@ -119,6 +116,9 @@ logs: ## Follow what the containers say: ARGS=orders-worker for one
 doctor: ## Open every book of the containers: ARGS="--truth http://sandbox:9000/sandbox/truth" asks the sandbox too
 	@docker compose run --rm --quiet-pull souk doctor $(ARGS)
 
+# ---- what the targets above stand on
+
+# Each of the processes starts servers of its own, so there is a limit to what more of them bring.
 SIDE_BY_SIDE := -n auto --maxprocesses 4
 
 OWN_PACKAGES := $(foreach project,common $(LOCKED),--no-emit-package souk-$(project))
