@@ -90,7 +90,7 @@ async def one_service(
     return OneService(build(given, InProcessWire()))
 
 
-def bearer(user_id: UUID, *roles: str, lifetime: timedelta = timedelta(minutes=5)) -> dict[str, str]:
+def bearer(user_id: UUID, *roles: str, lifetime: timedelta = timedelta(hours=1)) -> dict[str, str]:
     """Return the headers of a signed-in user; no roles means a customer."""
     moment = datetime.now(UTC)
     claims = {
