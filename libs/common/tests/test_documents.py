@@ -46,9 +46,10 @@ def document():
 
 def test_what_a_route_depends_on_says_how_it_may_fail(document):
     paths = document["paths"]
-    assert [*paths["/api/v1/things"]["post"]["responses"]] == "201 400 401 403 409 413 415 422 429 503".split()
-    assert [*paths["/api/v1/things/{thing_id}"]["patch"]["responses"]] == "200 400 401 404 409 412 422 429 503".split()
-    assert [*paths["/api/v1/things"]["get"]["responses"]] == "200 304 422 429 503".split()
+    assert [*paths["/api/v1/things"]["post"]["responses"]] == "201 400 401 403 409 413 414 415 422 429 503".split()
+    changed = paths["/api/v1/things/{thing_id}"]["patch"]["responses"]
+    assert [*changed] == "200 400 401 404 409 412 414 422 429 503".split()
+    assert [*paths["/api/v1/things"]["get"]["responses"]] == "200 304 414 422 429 503".split()
 
 
 def test_refusals_are_problems_and_name_their_codes(document):

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from common.auth import principal
 from common.errors import Invalid, NotFound, Problem, Unauthenticated, Unavailable, raised_by
+from common.http.connection import UriTooLong
 from common.http.limits import RateLimited, limited
 from common.http.problems import MEDIA_TYPE, PayloadTooLarge, UnsupportedMediaType
 from common.http.strict import BodyMissing, DuplicateKey, MalformedJson, StrictRoute
@@ -106,6 +107,7 @@ def _raised(calls: Iterable[Callable[..., Any]], route: RouteContext) -> Iterato
     yield from (NotFound,) if route.dependant.path_params else ()
     yield from (Invalid,) if isinstance(route.original_route, StrictRoute) else ()
     yield from (RateLimited,) if limited(route.path_format or "") else ()
+    yield UriTooLong
     yield Unavailable
 
 
