@@ -78,7 +78,7 @@ hurt: $(READY) ## Break a running system in every known way and count what is le
 prove: $(READY) ## Let faults overlap while a crowd buys, then open every book: SEED=7 MINUTES=3
 	@$(BIN)/souk prove $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
-bench: $(READY) ## Measure beside the floors, about ten minutes: ARGS="inbox relay" for some
+bench: $(READY) ## Measure beside the floors, about half an hour: ARGS="inbox relay" for some
 	@$(BIN)/python -m bench $(ARGS)
 
 migrate: $(READY) ## Bring the databases of `make run` up to date: SERVICE=orders for one
