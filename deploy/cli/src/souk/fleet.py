@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from souk.machines.rabbitmq import RabbitServer
 from souk.topology import hearers
 
 _READY_WITHIN = 60
+_WELCOMED_WITHIN = 20
 _STOPS_WITHIN = 45
 _DRAIN = "2s"  # four times as long as Envoy takes to notice
 _HEALTH_EVERY = 0.5
@@ -62,6 +62,7 @@ class Fleet:
         self.sandbox_port, self.smtp_port, self.port = free_port(), free_port(), port
         self._sandbox: Process | None = None
         self._gateway: Process | None = None
+        self._envoy: EnvoyServer | None = None
 
     @property
     def where(self) -> Addresses:
@@ -123,9 +124,9 @@ class Fleet:
             self._gateway.stop(5)
         log, behind = self.home.logs / "gateway.log", self._behind_gateway()
         if self.envoy:
-            server = EnvoyServer(self.home.path / "envoy", log, lambda admin: self._configuration(behind, admin))
-            server.start()
-            self._gateway = server.process
+            self._envoy = EnvoyServer(self.home.path / "envoy", log, lambda admin: self._configuration(behind, admin))
+            self._envoy.start()
+            self._gateway = self._envoy.process
             return
         fronts = {name: [f"http://{one.host}:{one.port}" for one in several] for name, several in behind.items()}
         command = [sys.executable, "-m", "souk.proxy", str(self.port), json.dumps(fronts)]
@@ -157,7 +158,13 @@ class Fleet:
                 raise MachineError(f"{unit.name} ended with {code} when it was told to stop")
             self.start_unit(unit.name)
             self.process(unit.name).wait_ready(_READY_WITHIN)
-            time.sleep(2 * _HEALTH_EVERY)  # until the gateway has seen it, too
+            self._wait_welcomed(unit)
+
+    def _wait_welcomed(self, unit: Unit) -> None:
+        """Wait until the gateway sends requests there; the development proxy always does."""
+        server = self._envoy
+        if server and unit.role != "worker" and not wait_until(lambda: server.sends_to(unit.port), _WELCOMED_WITHIN):
+            raise MachineError(f"the gateway sends nothing to {unit.name}, which is ready")
 
     def process(self, name: str) -> Process:
         """Return a unit's process; raises KeyError when there is none."""

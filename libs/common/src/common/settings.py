@@ -25,6 +25,7 @@ from common.credentials import any_guessable, from_files, guessable_in
 Role = Literal["api", "worker", "all"]
 S = TypeVar("S", bound="ServiceSettings")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_SHORTEST_TICK = 0.5
 _HEADERS = r"^([^\s=,]+=[^,\r\n]*(,|$))*$"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -200,6 +201,10 @@ class ServiceSettings(BaseModel):
     def paced(self, duration: timedelta) -> float:
         """Return a duration in seconds, divided by the pace that tests set."""
         return duration.total_seconds() / self.pace
+
+    def tick(self, duration: timedelta) -> float:
+        """Return how often a loop looks, in seconds; a pace makes it no more than twice a second, for a look costs."""
+        return max(self.paced(duration), min(duration.total_seconds(), _SHORTEST_TICK))
 
 
 def _database_of(service: str) -> str:

@@ -28,7 +28,7 @@ def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     letters = Letters(settings.sender, settings.shop_url)
     meters = Meters()
     office = PostOffice(database, letters, settings.mail_server, settings.patience, meters)
-    loops = notifier_loops(office, every=settings.paced(timedelta(seconds=5)))
+    loops = notifier_loops(office, every=settings.tick(timedelta(seconds=5)))
     doors = Doors(routers=[notifications], events=events, loops=loops, meters=meters.collectors)
     return build_service(settings, database, doors, wire)
 

@@ -10,7 +10,7 @@ from orders.settings import OrdersSettings
 
 def orders_loops(database: Database, settings: OrdersSettings) -> list[Loop]:
     """Return what orders does by the clock."""
-    return [Loop("expiry", partial(expire_due, database, settings), settings.paced(settings.expiry_poll))]
+    return [Loop("expiry", partial(expire_due, database, settings), settings.tick(settings.expiry_poll))]
 
 
 async def expire_due(database: Database, settings: OrdersSettings) -> int:

@@ -167,10 +167,10 @@ class PaymentsSettings(ServiceSettings):
             lease=4 * self.provider_timeout + timedelta(seconds=10),
             unmatched_for=self._paced(self.unmatched_for),
             backfill_every=self._paced(self.backfill_every),
-            backfill_overlap=timedelta(minutes=30),
+            backfill_overlap=self._paced(timedelta(minutes=30)),
             first_retry=self._paced(timedelta(seconds=1)),
             longest_retry=self._paced(self.longest_retry),
-            tick=self._paced(timedelta(seconds=2)),
+            tick=timedelta(seconds=self.tick(timedelta(seconds=2))),
             watch_after_end=self._paced(self.watch_after_end),
         )
 

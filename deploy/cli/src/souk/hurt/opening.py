@@ -35,14 +35,18 @@ _GIVEN_OTHERWISE: Final = ("SOUK_PACE", "ORDER_EXPIRES_AFTER")
 
 @asynccontextmanager
 async def open_stage(
-    home: Home, given: Mapping[str, str], dice: random.Random, units: Iterable[Unit] = ()
+    home: Home, given: Mapping[str, str], dice: random.Random, units: Iterable[Unit] = (), *, envoy: bool = False
 ) -> AsyncIterator[Stage]:
-    """Start a fleet, furnish the shop, and let people come once the doors are open; end it all afterwards."""
+    """Start a fleet, furnish the shop, and let people come once the doors are open; end it all afterwards.
+
+    With `envoy` they come through the gateway of a deployment.
+    """
     PostgresServer(home.postgres).erase()
     home.erase()
     home.open()
     environ = {**given, **TEMPO, **{name: given[name] for name in _GIVEN_OTHERWISE if given.get(name)}}
     fleet = Fleet(home, environ, port=free_port(), units=units)
+    fleet.envoy = envoy
     limits = httpx2.Limits(max_connections=700, max_keepalive_connections=200)
     async with httpx2.AsyncClient(timeout=30, limits=limits, trust_env=False) as http:
         try:

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +56,14 @@ class EnvoyServer:
         self._config.write_text(self._configure(self.admin_port))
         self.process.start()
         self.process.wait_ready(_START_SECONDS)
+
+    def sends_to(self, port: int) -> bool:
+        """Whether it takes the process on this port for healthy, and sends it requests."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/clusters", timeout=2) as answer:
+                return f":{port}::health_flags::healthy" in answer.read().decode()
+        except OSError:
+            return False
 
     def stop(self) -> None:
         """End it gently."""

@@ -21,7 +21,7 @@ from souk.prove.schedule import Planned
 from souk.prove.telling import tell_blow
 
 # Eleven processes ask their tables so often that a hurried tempo costs most of a core; this one costs a fifth.
-_TEMPO: Final = {"SOUK_PACE": "12", "PRICE_TURNS_CHECK": "12s"}
+_TEMPO: Final = {"SOUK_PACE": "12"}
 _ROOM: Final = 600
 _THINKING: Final = 0.4
 _FEWEST: Final = 0.9  # of those who were to come
@@ -42,7 +42,7 @@ def units() -> list[Unit]:
 async def run(home: Home, given: Mapping[str, str], proof: Proof, plan: Sequence[Planned]) -> None:
     """Carry out a plan, and write down what it shows."""
     dice = random.Random(proof.seed)  # noqa: S311 - these dice must be repeatable, not secret
-    async with open_stage(home, {**_TEMPO, **given}, dice, units()) as stage:
+    async with open_stage(home, {**_TEMPO, **given}, dice, units(), envoy=True) as stage:
         stage.crowd.rush, proof.began = Rush(proof.rate, _ROOM, _THINKING), time.monotonic()
 
         def clock() -> float:

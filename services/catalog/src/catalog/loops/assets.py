@@ -68,9 +68,9 @@ class Unknown:
 
 def asset_loops(world: World) -> list[Loop]:
     """Return the loops over files."""
-    tidy = world.settings.paced(world.settings.tidy_check)
+    tidy = world.settings.tick(world.settings.tidy_check)
     return [
-        Loop(CHECKING, partial(check_registered, world), every=world.settings.paced(timedelta(seconds=1))),
+        Loop(CHECKING, partial(check_registered, world), every=world.settings.tick(timedelta(seconds=1))),
         Loop(TIDYING, partial(tidy_up, world), every=tidy),
     ]
 

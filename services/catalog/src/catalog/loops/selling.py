@@ -17,11 +17,11 @@ log = structlog.get_logger(__name__)
 def selling_loops(database: Database, settings: CatalogSettings, meters: Meters) -> list[Loop]:
     """Return the loops over products and stock."""
     return [
-        Loop("turning prices", partial(turn_due_prices, database), every=settings.paced(settings.price_turns)),
+        Loop("turning prices", partial(turn_due_prices, database), every=settings.tick(settings.price_turns)),
         Loop(
             "overdue reservations",
             partial(report_overdue, database, settings, meters),
-            every=settings.paced(settings.overdue_check),
+            every=settings.tick(settings.overdue_check),
         ),
     ]
 

@@ -25,6 +25,7 @@ INSERT INTO provider_events (id, provider, event_ref, type, origin, body, sha256
 VALUES ($1, $2, $3, $4, $5, $6, $7, 'stored', now(), now(), 0)
 ON CONFLICT (provider, event_ref) DO NOTHING RETURNING id
 """
+_KNOWN: Final = "SELECT event_ref FROM provider_events WHERE provider = $1 AND event_ref = ANY($2::text[])"
 
 
 async def store_webhook(database: Database, provider: str, notice: Notice) -> None:
@@ -35,7 +36,10 @@ async def store_webhook(database: Database, provider: str, notice: Notice) -> No
 
 async def store_listed(session: AsyncSession, provider: str, notices: Sequence[Notice]) -> int:
     """Keep the listed events that no webhook has brought; return how many those were."""
-    return sum([await _store(session, provider, notice, "list") for notice in notices])
+    rows = await fetch(session, _KNOWN, provider, [notice.event_ref for notice in notices])
+    known = {row["event_ref"] for row in rows}
+    missing = [notice for notice in notices if notice.event_ref not in known]
+    return sum([await _store(session, provider, notice, "list") for notice in missing])
 
 
 async def _store(session: AsyncSession, provider: str, notice: Notice, origin: str) -> bool:

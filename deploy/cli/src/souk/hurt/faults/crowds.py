@@ -69,10 +69,11 @@ async def _sell_out(stage: Stage, product_id: str, latecomer: Plan, within: floa
     """Let latecomers buy what others gave back, until exactly seven are sold; return how many they bought."""
     late, end = 0, time.monotonic() + within
     while True:
-        late += (await stage.crowd.buy(latecomer)).status in PAID
         sold = (await stage.sql("orders", _SOLD, product_id))[0]
         if sold["paid"] == sold["taken"] == _PIECES:
             return late
         if sold["taken"] > _PIECES or time.monotonic() > end:
             raise NotAsPlanned(f"{sold['taken']} of {_PIECES} are taken and {sold['paid']} paid")
+        bought = await asyncio.gather(*(stage.crowd.buy(latecomer) for _ in range(_PIECES - sold["taken"])))
+        late += sum(purchase.status in PAID for purchase in bought)
         await asyncio.sleep(1)

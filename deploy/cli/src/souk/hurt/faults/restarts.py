@@ -25,9 +25,12 @@ async def rolled(stage: Stage) -> Blow:
     return await roll(stage, "orders")
 
 
-async def roll(stage: Stage, service: str) -> Blow:
-    """Restart the workers of a service gently, one after the other as a rollout does, twenty times in all."""
-    slow = {"FAULTS": f"inbox.handling.{HANDLED[service]}:sleep=0.1"}
+async def roll(stage: Stage, service: str, pause: float = 0.1) -> Blow:
+    """Restart the workers of a service gently, one after the other as a rollout does, twenty times in all.
+
+    Before each event they pause, so that there is work in hand; a crowd needs less of that than a handful.
+    """
+    slow = {"FAULTS": f"inbox.handling.{HANDLED[service]}:sleep={pause}"}
     took = []
     async with AsyncExitStack() as stack:
         if len(stage.units(service, role="worker")) < _TWO:
