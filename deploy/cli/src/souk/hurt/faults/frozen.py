@@ -13,7 +13,7 @@ import httpx2
 from souk.hurt.faults.plan import Blow, fault
 from souk.hurt.stage import NotAsPlanned, Stage
 
-_LED_WITHIN: Final = 45.0
+_LED_WITHIN: Final = 90.0
 _HELD: Final = 6.0
 _ANSWERED_WITHIN: Final = 20.0
 _TWO: Final = 2
