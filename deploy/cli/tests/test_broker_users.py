@@ -145,6 +145,13 @@ def test_an_address_that_names_no_user_of_its_own_is_a_sentence(rabbitmq):
             apply_users(rabbitmq.management, {"orders": address})
 
 
+def test_two_services_with_one_user_are_a_sentence(rabbitmq):
+    urls = {"orders": "amqp://shop:one@h/", "catalog": "amqp://sh%6Fp:two@h/other"}
+    with pytest.raises(BadSetting, match="AMQP_URL_ORDERS and AMQP_URL_CATALOG cannot be used together"):
+        apply_users(rabbitmq.management, urls)
+    assert "shop" not in {user["name"] for user in rabbitmq.management.call("GET", "users")}
+
+
 def test_the_command_makes_the_users_that_the_environment_names(rabbitmq, amqp_url, users):
     told = {f"AMQP_URL_{name.upper()}": url for name, url in users.items()}
     admin = {"AMQP_URL": amqp_url, "AMQP_MANAGEMENT_URL": rabbitmq.management_url}

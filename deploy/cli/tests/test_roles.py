@@ -1,6 +1,7 @@
 """A service's database role owns its own database and enters no other, on a real PostgreSQL."""
 
 import secrets
+import shutil
 
 import asyncpg
 import pytest
@@ -29,6 +30,14 @@ class Ground:
         database = database or f"souk_{name}_{self.mark}"
         url = make_url(self.admin).set(username=f"role '{name}\" {self.mark}", password=f"it's {self.mark}/@:")
         return url.set(database=database, drivername="postgresql").render_as_string(hide_password=False)
+
+    def read(self, name):
+        """The reader's address of a service's database."""
+        return self.reader.replace("%7Bservice%7D", name).replace("{service}", name)
+
+    async def make_databases(self):
+        """Make them as an administrator would by hand, with their owners."""
+        await apply_roles(self.admin, self.owners)
 
     async def say(self, statement, url=None, settings=None):
         connection = await asyncpg.connect(plain_dsn(url or self.admin), server_settings=settings)
@@ -96,6 +105,72 @@ async def test_the_doctor_reads_every_book_as_a_role_that_can_change_none(ground
             await ground.say("TRUNCATE outbox", urls["orders"], bold)
 
 
+SECRETS = (
+    "SELECT jwk FROM signing_keys",
+    "SELECT count(*) FROM signing_keys",
+    "COPY signing_keys TO STDOUT",
+    "SELECT password_hash FROM users",
+    "SELECT * FROM users",
+    "SELECT u FROM users u",
+    "SELECT fingerprint FROM refresh_tokens",
+)
+
+
+@pytest.mark.parametrize(
+    "order", ["apply migrate", "migrate apply", "apply migrate apply migrate", "apply old apply new"]
+)
+async def test_the_operator_reads_no_key_and_no_password_whatever_was_done_first(ground, order, tmp_path):
+    await ground.make_databases()
+    for step in order.split():
+        if step == "apply":
+            await apply_roles(ground.admin, ground.owners, ground.reader)
+        for name in SERVICES if step != "apply" else ():
+            await migrate(
+                ground.owners[name], before_secrets(tmp_path) if step == "old" and name == "auth" else MIGRATIONS[name]
+            )
+    auth = ground.read("auth")
+    for statement in SECRETS:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for table"):
+            await ground.say(statement, auth)
+        assert (
+            await ground.say(
+                statement.replace("COPY signing_keys TO STDOUT", "TABLE signing_keys"), ground.owners["auth"]
+            )
+            is not None
+        )
+    assert await ground.say("SELECT id, email, roles FROM users", auth) == []
+    async with database_urls(Home(tmp_path), {"OPERATOR_DATABASE_URL": ground.reader}) as urls:
+        report = await examine(urls)
+        assert report.healthy, report.lines()
+
+
+def before_secrets(folder):
+    """Auth's migrations of the release before its secrets were marked."""
+    old = folder / "migrations"
+    shutil.copytree(MIGRATIONS["auth"], old)
+    (old / "versions" / "0003_secrets.py").unlink()
+    return old
+
+
+async def test_what_is_marked_or_added_later_is_treated_alike(ground):
+    await apply_roles(ground.admin, ground.owners, ground.reader)
+    await migrate(ground.owners["auth"], MIGRATIONS["auth"])
+    for change in (
+        "ALTER TABLE users ADD shoe_size text",
+        "ALTER TABLE users ADD pin text",
+        "COMMENT ON COLUMN users.pin IS 'secret'",
+        "CREATE TABLE words (word text)",
+        "COMMENT ON TABLE words IS 'secret'",
+        "GRANT SELECT ON users, words TO PUBLIC",
+    ):
+        await ground.say(change, ground.owners["auth"])
+    await migrate(ground.owners["auth"], MIGRATIONS["auth"])
+    assert await ground.say("SELECT shoe_size FROM users", ground.read("auth")) == []
+    for hidden in ("SELECT pin FROM users", "SELECT password_hash FROM users", "SELECT word FROM words"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await ground.say(hidden, ground.read("auth"))
+
+
 async def test_applying_again_changes_the_password_and_takes_back_what_was_given(ground):
     await apply_roles(ground.admin, ground.owners)
     orders = make_url(ground.owners["orders"])
@@ -134,6 +209,28 @@ async def test_an_administrator_who_is_no_superuser_suffices(ground):
 async def test_an_address_that_says_too_little_is_a_sentence(ground, address, sentence):
     with pytest.raises(BadSetting, match=sentence):
         await apply_roles(ground.admin, {"orders": address})
+
+
+@pytest.mark.parametrize(
+    ("setting", "changes", "sentence"),
+    [
+        ("orders", {"username": "catalog"}, "DATABASE_URL_CATALOG and DATABASE_URL_ORDERS cannot .* the role catalog"),
+        ("orders", {"database": "catalog"}, "DATABASE_URL_CATALOG and DATABASE_URL_ORDERS cannot .* database catalog"),
+        (
+            "operator",
+            {"username": "catalog"},
+            "DATABASE_URL_CATALOG and OPERATOR_DATABASE_URL cannot .* the role catalog",
+        ),
+    ],
+)
+async def test_two_addresses_with_one_role_or_database_are_a_sentence(ground, setting, changes, sentence):
+    urls = {name: make_url(f"postgresql://{name}:word@db/{name}") for name in ("catalog", "orders", "operator")}
+    urls[setting] = urls[setting].set(**changes)
+    told = {name: url.render_as_string(hide_password=False) for name, url in urls.items()}
+    reader = told.pop("operator")
+    with pytest.raises(BadSetting, match=f"{sentence}. Give each a (role|database) of its own"):
+        await apply_roles(ground.admin, told, reader)
+    assert not await ground.say("SELECT FROM pg_roles WHERE rolname IN ('catalog', 'orders', 'operator')")
 
 
 async def test_the_administrators_own_role_is_nobody_elses(ground):

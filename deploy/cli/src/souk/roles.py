@@ -8,10 +8,12 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from common.db import plain_dsn
+from common.migrations import ONE_AT_A_TIME, WITHHOLD_SECRETS
 from common.settings import BadSetting
 
+_READER: Final = "OPERATOR_DATABASE_URL"
 _MODEST: Final = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
-# Said by the owner. What the owner makes later, the reader may read too.
+# Said by the owner. What the owner makes later, the reader may read too, unless its comment says that it is secret.
 _READABLE: Final = (
     "GRANT USAGE ON SCHEMA public TO %I",
     "GRANT SELECT ON ALL TABLES IN SCHEMA public TO %I",
@@ -22,11 +24,15 @@ _READABLE: Final = (
 async def apply_roles(admin_url: str, owners: Mapping[str, str], reader_url: str = "") -> list[str]:
     """Make what the services' addresses name, and set it right where it is there; return a line per database.
 
-    Each role owns its own database and may enter no other; the role of `reader_url` may read all of them. Passwords are
-    set to those of the addresses. Raises BadSetting for an address that says too little.
+    Each role owns its own database and may enter no other service's; the role of `reader_url` may read all of them but
+    what is secret. Passwords are set to those of the addresses. Raises BadSetting for an address that says too little,
+    and for two that name the same role or database.
     """
-    wanted = {service: _whole(f"DATABASE_URL_{service.upper()}", url) for service, url in owners.items()}
-    reader = _whole("OPERATOR_DATABASE_URL", reader_url) if reader_url else None
+    wanted = {service: _whole(_setting(service), url) for service, url in owners.items()}
+    reader = _whole(_READER, reader_url) if reader_url else None
+    roles = {_setting(service): url.username for service, url in wanted.items()}
+    refuse_shared("role", roles | ({_READER: reader.username} if reader else {}))
+    refuse_shared("database", {_setting(service): url.database for service, url in wanted.items()})
     admin = await asyncpg.connect(plain_dsn(admin_url))
     try:
         if reader:
@@ -40,6 +46,21 @@ async def apply_roles(admin_url: str, owners: Mapping[str, str], reader_url: str
     for url in wanted.values():
         await _open_to(url, reader)
     return [f"{service}: database {url.database}, role {url.username}" for service, url in wanted.items()]
+
+
+def refuse_shared(kind: str, named: Mapping[str, str | None]) -> None:
+    """Raise BadSetting when two settings, by their names, mean the same role, database or user."""
+    first: dict[str | None, str] = {}
+    for setting, name in named.items():
+        if (other := first.setdefault(name, setting)) != setting:
+            raise BadSetting(
+                f"{other} and {setting} cannot be used together: both name the {kind} {name}. "
+                f"Give each a {kind} of its own, and it is made where it is missing."
+            )
+
+
+def _setting(service: str) -> str:
+    return f"DATABASE_URL_{service.upper()}"
 
 
 def _whole(name: str, address: str) -> URL:
@@ -78,10 +99,13 @@ async def _open_to(url: URL, reader: URL | None) -> None:
     """Say as its owner who else may read a database, which shows that the owner's address is right."""
     owner = await asyncpg.connect(plain_dsn(url.render_as_string(hide_password=False)))
     try:
-        await owner.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-        if reader:
-            for statement in _READABLE:
-                await _say(owner, statement, reader.username)
+        async with owner.transaction():
+            await owner.execute(ONE_AT_A_TIME)
+            await owner.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+            if reader:
+                for statement in _READABLE:
+                    await _say(owner, statement, reader.username)
+            await owner.execute(WITHHOLD_SECRETS)
     finally:
         await owner.close()
 

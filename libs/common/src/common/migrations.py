@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 from alembic import command, context
@@ -38,6 +39,44 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX ix_idempotency_keys_created_at ON idempotency_keys (created_at);
 CREATE TABLE jwks_cache (id smallint PRIMARY KEY, jwks text NOT NULL, refreshed_at timestamptz NOT NULL DEFAULT now());
 """
+
+# Whatever was granted, by default or by hand: who is not the owner reads no table, and of a table no column, whose
+# comment says that it is secret.
+WITHHOLD_SECRETS: Final = """
+DO $$
+DECLARE
+    held record;
+BEGIN
+    FOR held IN
+        SELECT marked.place, marked.entirely, readers.reader, (
+            SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+            WHERE attrelid = marked.place AND attnum > 0 AND NOT attisdropped
+              AND col_description(attrelid, attnum) IS DISTINCT FROM 'secret'
+        ) AS others
+        FROM (
+            SELECT objoid::regclass AS place, bool_or(objsubid = 0) AS entirely FROM pg_description
+            WHERE classoid = 'pg_class'::regclass AND description = 'secret' GROUP BY objoid
+        ) AS marked
+        CROSS JOIN LATERAL (
+            SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS reader
+            FROM pg_class AS c CROSS JOIN LATERAL (
+                SELECT * FROM aclexplode(c.relacl)
+                UNION ALL
+                SELECT granted.* FROM pg_attribute AS a CROSS JOIN LATERAL aclexplode(a.attacl) AS granted
+                WHERE a.attrelid = c.oid
+            ) AS granted
+            WHERE c.oid = marked.place AND grantee <> c.relowner AND privilege_type = 'SELECT'
+        ) AS readers
+    LOOP
+        EXECUTE concat('REVOKE SELECT ON ', held.place, ' FROM ', held.reader);
+        IF NOT held.entirely AND held.others IS NOT NULL THEN
+            EXECUTE concat('GRANT SELECT (', held.others, ') ON ', held.place, ' TO ', held.reader);
+        END IF;
+    END LOOP;
+END $$
+"""
+# Held by a transaction that migrates or that grants.
+ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(5057)"
 
 
 def machinery_tables() -> Iterator[str]:
@@ -79,7 +118,10 @@ def coming_partitions(count: int = 12) -> Iterator[str]:
 
 
 def run_environment(metadata: MetaData) -> None:
-    """Be a service's alembic `env.py`: migrate over the connection that `migrate` put into the configuration."""
+    """Be a service's alembic `env.py`: migrate over the connection that `migrate` put into the configuration.
+
+    What the models call secret (`comment=WITHHELD`) is then read by its owner alone, whoever may read the rest.
+    """
     connection: Connection = context.config.attributes["connection"]
     context.configure(
         connection=connection,
@@ -89,6 +131,7 @@ def run_environment(metadata: MetaData) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+        connection.exec_driver_sql(WITHHOLD_SECRETS)
 
 
 def configuration(folder: Path, attributes: Mapping[str, object] = {}) -> Config:
@@ -111,5 +154,5 @@ async def migrate(url: str, folder: Path) -> None:
 
 
 def _upgrade(connection: Connection, folder: Path) -> None:
-    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(5057)")
+    connection.exec_driver_sql(ONE_AT_A_TIME)
     command.upgrade(configuration(folder, {"connection": connection}), "head")

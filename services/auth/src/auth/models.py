@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 import common.db
 from auth.domain import ADMIN, SessionPolicy, Verdict
-from common.db import new_metadata, now
+from common.db import WITHHELD, new_metadata, now
 from common.events import new_id
 
 EndedBecause = Literal["logout", "reuse", "disabled"]
@@ -32,7 +32,7 @@ class User(Base, kw_only=True):
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
     email: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
-    password_hash: Mapped[str] = mapped_column(repr=False)
+    password_hash: Mapped[str] = mapped_column(repr=False, comment=WITHHELD)
     roles: Mapped[list[str]]
     email_verified: Mapped[bool] = mapped_column(default=False)
     disabled_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -129,7 +129,7 @@ class RefreshToken(Base, kw_only=True):
 
     __tablename__ = "refresh_tokens"
 
-    fingerprint: Mapped[bytes] = mapped_column(primary_key=True, repr=False)
+    fingerprint: Mapped[bytes] = mapped_column(primary_key=True, repr=False, comment=WITHHELD)
     session_id: Mapped[UUID] = mapped_column(ForeignKey("user_sessions.id", ondelete="CASCADE"), index=True)
     generation: Mapped[int]
 
@@ -137,11 +137,12 @@ class RefreshToken(Base, kw_only=True):
 class SigningKey(Base, kw_only=True):
     """A key that signs access tokens from `signs_from` on, until the next one does.
 
-    `jwk` is the private JSON Web Key in the clear: who can read this database can sign tokens, as who can write it can
-    make himself an admin. Give the database's backups the same care.
+    `jwk` is the private JSON Web Key in the clear: auth's own role alone may read it. Who has that role, or a backup of
+    the database, can sign tokens and so make himself an admin: give backups the care that passwords are given.
     """
 
     __tablename__ = "signing_keys"
+    __table_args__ = ({"comment": WITHHELD},)
 
     kid: Mapped[str] = mapped_column(primary_key=True)
     jwk: Mapped[dict[str, Any]] = mapped_column(repr=False)
