@@ -23,7 +23,7 @@ MEMBERS := $(PROJECTS:/pyproject.toml=)
 READY := $(VENV)/.ready-$(shell pwd | cksum | cut -d' ' -f1)
 INPUTS := requirements/dev.txt pyproject.toml $(PROJECTS) $(wildcard $(addsuffix /src/*/__init__.py,$(MEMBERS)))
 
-.PHONY: help setup run reset demo test check cov fmt fuzz newman clients hurt prove bench migrate db-shell lock clean up down logs doctor
+.PHONY: help setup run reset demo test check cov fmt fuzz newman clients hurt prove bench migrate db-shell lock clean up roll down logs doctor
 
 help: ## Show what can be made
 	@awk -F ' *## *' '/^[a-z-]+:.*## /{split($$1, t, ":"); printf "  make %-10s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
@@ -103,9 +103,14 @@ lock: $(READY) ## Compile requirements/*.txt again; UPGRADE=1 takes the newest v
 clean: ## Delete the environment and all caches, but no data
 	@rm -rf $(VENV) $(OWN_UV) $(GENERATOR) deploy/clients/node_modules clients .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
-up: $(READY) ## Build and start all containers, or what has changed of them: ARGS="--scale orders-worker=3"
+up: $(READY) ## Build and start all containers, or what has changed of them; ORDERS_WORKERS=3 in .env makes more
 	@$(BIN)/souk secrets
 	@docker compose up --detach --build --wait $(ARGS)
+
+roll: $(READY) ## Replace a service's containers one by one, so that no request is lost: SERVICE=orders
+	@test -n "$(SERVICE)" || { echo "Say which: make roll SERVICE=orders (of: $(SERVICES))"; exit 2; }
+	@$(BIN)/souk secrets
+	@$(BIN)/souk roll $(SERVICE)
 
 down: ## Stop the containers; ARGS=--volumes deletes their data too
 	@docker compose down $(ARGS)

@@ -147,15 +147,40 @@ def test_a_key_of_the_users_own_means_the_provider_itself(folder: Path) -> None:
     assert "PORT" not in told
 
 
-def test_secrets_are_made_once_and_other_secrets_make_other_settings(folder: Path) -> None:
+def digests(folder: Path) -> dict[str, str]:
+    return {file.stem: file.read_text() for file in (folder / "secrets").glob("*.env")}
+
+
+def test_secrets_are_made_once_and_another_secret_makes_only_those_anew_who_read_it(folder: Path) -> None:
     made = lay_out({}, folder)
     kept, settings = (folder / "secrets.json").read_text(), (folder / "settings.env").read_text()
     assert len(made) == len(set(json.loads(kept).values()))
     assert lay_out({}, folder) == []
     assert (folder / "secrets.json").read_text() == kept
     assert (folder / "settings.env").read_text() == settings
+    before = digests(folder)
     lay_out({"STRIPE_WEBHOOK_SECRET": "whsec_new,whsec_old"}, folder)
-    assert (folder / "settings.env").read_text() != settings
+    assert (folder / "settings.env").read_text() == settings
+    changed = {name for name, digest in digests(folder).items() if before[name] != digest}
+    assert changed == {"payments-api", "payments-worker", "sandbox"}
+
+
+@pytest.mark.parametrize("name", [*OF_SERVICES, "sandbox"])
+def test_a_container_is_told_the_settings_of_all_and_the_digest_of_its_own_secrets(name: str, folder: Path) -> None:
+    lay_out({}, folder)
+    own = f"deploy/compose/secrets/{name}.env"
+    assert CONTAINERS[name]["env_file"] == ["deploy/compose/settings.env", own]
+    (mount,) = [volume for volume in CONTAINERS[name]["volumes"] if volume.endswith(":/run/secrets:ro")]
+    assert mount.startswith(f"./{own.removesuffix('.env')}:")
+    assert (folder / "secrets" / f"{name}.env").stat().st_mode & 0o077 == 0
+
+
+def test_how_many_of_each_run_is_a_setting_and_migrations_run_once() -> None:
+    for name in OF_SERVICES:
+        count = f"{name.replace('-', '_').upper()}S"
+        assert CONTAINERS[name]["deploy"] == {"replicas": f"${{{count}:-1}}"}
+    for service in SERVICES:
+        assert CONTAINERS[f"migrate-{service}"]["deploy"] == {"replicas": 1}
 
 
 def test_only_its_owner_enters_the_folder_of_secrets_and_git_and_docker_leave_it_out(folder: Path) -> None:

@@ -60,15 +60,15 @@ def lay_out(given: Json, folder: Path = FOLDER) -> list[str]:
     (folder / "secrets").mkdir(mode=0o700, parents=True, exist_ok=True)
     # Containers read these as another user; nobody else enters the folder above.
     for container, files in _containers(given, kept):
+        # Other secrets are other settings, so that Compose makes this container anew, and no other.
+        digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+        _write(folder / "secrets" / f"{container}.env", f"SECRETS_DIGEST={digest}\n", 0o600)
         inside = folder / "secrets" / container
         inside.mkdir(exist_ok=True)
         inside.chmod(0o755)
         for name, text in files.items():
             _write(inside / name, text, 0o644)
-    # Other secrets are other settings, so that Compose makes the containers anew.
-    known = json.dumps(_secrets(given, kept), sort_keys=True)
-    told = {**_settings(given, kept), "SECRETS_DIGEST": hashlib.sha256(known.encode()).hexdigest()}
-    lines = (f"{name}={_quoted(value)}\n" for name, value in sorted(told.items()))
+    lines = (f"{name}={_quoted(value)}\n" for name, value in sorted(_settings(given, kept).items()))
     _write(folder / "settings.env", "".join(lines), 0o600)
     return made
 

@@ -17,7 +17,7 @@ from common.broker import TopologyMismatch
 from common.sealed import new_key_pair
 from common.settings import BadSetting, Duration
 from souk import demo as play
-from souk import documents, outsiders, parked, running, webhooks
+from souk import documents, outsiders, parked, rolling, running, webhooks
 from souk.connect import database_urls
 from souk.databases import prepare
 from souk.deployment import admin_at, lay_out
@@ -180,6 +180,13 @@ def secrets() -> None:
     """Make what docker-compose.yml reads, in deploy/compose: secrets, once, and the settings of `.env`."""
     made = lay_out(given())
     typer.echo(f"Made {len(made)} secrets in deploy/compose." if made else "All secrets are there.")
+
+
+@app.command()
+def roll(service: str) -> None:
+    """Replace a service's containers, one `api` after the other, so that no request is lost; safe to repeat."""
+    for line in rolling.roll(service):
+        typer.echo(line)
 
 
 @app.command()
