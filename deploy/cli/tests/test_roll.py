@@ -46,6 +46,7 @@ def test_each_old_one_stops_after_a_new_one_is_well(state):
             f"compose run --rm --no-deps -T {once}"
             for once in ("databases", "topology", "broker-users", "migrate-orders")
         ),
+        "compose rm --force orders-api",
         *(f"{up} --no-recreate --scale orders-api=3 orders-api", "stop old1", "rm old1"),
         *(f"{up} --no-recreate --scale orders-api=3 orders-api", "stop old2", "rm old2"),
         f"{up} --scale orders-worker=3 orders-worker",

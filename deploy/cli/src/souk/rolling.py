@@ -29,6 +29,7 @@ def roll(service: str, noticed: float = _NOTICED) -> Iterator[str]:
     for once in ("databases", "topology", "broker-users", f"migrate-{service}"):
         _compose("run", "--rm", "--no-deps", "-T", once)
         yield f"{once}: done"
+    _compose("rm", "--force", api)  # one that is stopped would be started as it is, in place of a new one
     for place, container in enumerate(old, 1):
         _add_one(api, old[place - 1 :])
         time.sleep(noticed)
