@@ -22,6 +22,8 @@ ADMIN = {"ADMIN_EMAIL": "Owner@Shop.example.com"}
         ({"SIGNING_KEY_LIFETIME": "30s"}, "SIGNING_KEY_LIFETIME must not be shorter than JWKS_REFRESH"),
         ({"REFRESH_IDLE": "40d"}, "REFRESH_IDLE must not be longer"),
         ({"REFRESH_GRACE": "2m"}, "REFRESH_GRACE"),
+        ({"LOGIN_KNOWN_FOR": "30d"}, "LOGIN_KNOWN_FOR must be longer than REFRESH_LIFETIME"),
+        ({"REFRESH_LIFETIME": "90d"}, "LOGIN_KNOWN_FOR must be longer than REFRESH_LIFETIME"),
         ({"ARGON2_PROFILE": "none"}, "ARGON2_PROFILE"),
         ({"ADMIN_EMAIL": "a@b"}, "ADMIN_EMAIL"),
         ({"LOGIN_TRIES": "0"}, "LOGIN_TRIES"),

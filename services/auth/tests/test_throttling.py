@@ -5,6 +5,8 @@ from collections import Counter
 
 import pytest
 
+from common.db import fetch
+
 HERE, THERE = "198.51.100.1", "203.0.113.9"
 WRONG = "wrong horse battery"
 FEW = {"LOGIN_TRIES": "3"}
@@ -91,12 +93,21 @@ async def test_where_he_has_been_guessing_is_no_better(start):
     assert (await auth.log_in(user["email"], at=THERE)).status_code == 200
 
 
-async def test_an_address_is_known_for_so_long_and_no_longer(start):
+async def test_the_owner_is_known_still_when_his_longest_session_has_ended(start):
     auth = await start(**FEW)
     user = await auth.register()
     await auth.log_in(user["email"], at=HERE)
     await fail(auth, user["email"], 4)
     await auth.sql("UPDATE known_addresses SET logged_in_at = logged_in_at - interval '31 days'")
+    assert (await auth.log_in(user["email"], at=HERE)).status_code == 200
+
+
+async def test_an_address_is_known_for_so_long_and_no_longer(start):
+    auth = await start(**FEW)
+    user = await auth.register()
+    await auth.log_in(user["email"], at=HERE)
+    await fail(auth, user["email"], 4)
+    await auth.sql("UPDATE known_addresses SET logged_in_at = logged_in_at - interval '91 days'")
     assert (await auth.log_in(user["email"], at=HERE)).status_code == 429
 
 
@@ -177,6 +188,22 @@ async def test_who_waits_in_too_long_a_queue_is_told_to_come_again(auth, monkeyp
     assert 503 in {answer.status_code for answer in answers}
 
 
+async def test_nobody_waits_for_long_while_the_database_hangs(auth, monkeypatch):
+    monkeypatch.setattr("auth.doorkeeper._PATIENCE", 0.1)
+    user = await auth.register()
+    async with auth.database.transaction() as session:
+        await fetch(session, "LOCK TABLE tries")
+        hanging = [asyncio.create_task(auth.log_in(f"nobody{n}@example.com")) for n in range(2)]
+        await asyncio.sleep(0.3)
+        refused = await asyncio.wait_for(asyncio.gather(*(auth.log_in(user["email"]) for _ in range(5))), 3)
+        body = {"name": "Ann", "email": "ann@example.com", "password": "correct horse battery"}
+        refused.append(await asyncio.wait_for(auth.client.post("/auth/register", json=body), 3))
+        assert not any(task.done() for task in hanging)
+    assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(503, "unavailable")}
+    assert {answer.status_code for answer in await asyncio.gather(*hanging)} == {401}
+    assert (await auth.log_in(user["email"])).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("setting", "emails"),
     [
@@ -215,7 +242,7 @@ async def test_old_tries_are_forgotten(auth):
     await auth.log_in(user["email"])
     await fail(auth, user["email"], 1)
     assert await auth.work_loops("old tries") == 0
-    await auth.sql("UPDATE known_addresses SET logged_in_at = logged_in_at - interval '31 days'")
+    await auth.sql("UPDATE known_addresses SET logged_in_at = logged_in_at - interval '91 days'")
     ages = "seen_at = seen_at - interval '25 hours', free_at = free_at - interval '25 hours'"
     await auth.sql(f"UPDATE tries SET {ages} WHERE kind = 'login'")  # noqa: S608 - our own text
     assert await auth.work_loops("old tries") == 2

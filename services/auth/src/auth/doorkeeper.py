@@ -20,7 +20,8 @@ class Doorkeeper:
     """One process's door. What it counts is in the database; only queues are its own.
 
     Of each account two logins are looked at at a time, so that a crowd of good ones is no row of failures. All who
-    come in share two connections, for they wait for the same rows, and others have use for the rest of the pool.
+    come in share two connections, for they wait for the same rows, and others have use for the rest of the pool. Nobody
+    stands in a queue for long: who has no turn in time comes again, and his password is kept no longer.
     """
 
     def __init__(self, database: Database, limits: Limits) -> None:
@@ -30,16 +31,22 @@ class Doorkeeper:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """Give a session whose work is committed at the end, on one of the few connections."""
-        async with self._connections, self._database.transaction() as session:
-            yield session
+        """Give a session whose work is committed at the end, on one of the few connections.
+
+        Raises TimeoutError where the queue for them is long.
+        """
+        await _turn(self._connections)
+        try:
+            async with self._database.transaction() as session:
+                yield session
+        finally:
+            self._connections.release()
 
     @asynccontextmanager
     async def login(self, account: str, address: str) -> AsyncIterator[Try]:
         """Count a login, and hold its place; raises TooManyTries, and TimeoutError where the queue is long."""
         place = self._places.setdefault(account, asyncio.Semaphore(_OF_ONE_ACCOUNT))
-        async with asyncio.timeout(_PATIENCE):
-            await place.acquire()
+        await _turn(place)
         try:
             async with self.transaction() as session:
                 admitted = await throttling.admit_login(session, self.limits, account, address)
@@ -53,10 +60,15 @@ class Doorkeeper:
             place.release()
 
     async def registration(self, account: str, address: str) -> None:
-        """Count a registration; raises TooManyTries."""
+        """Count a registration; raises TooManyTries, and TimeoutError where the queue is long."""
         async with self.transaction() as session:
             await throttling.count(session, self.limits.of_registration(account, address))
 
     async def _undo(self, admitted: Try) -> None:
         async with self.transaction() as session:
             await throttling.undo(session, admitted)
+
+
+async def _turn(queue: asyncio.Semaphore) -> None:
+    async with asyncio.timeout(_PATIENCE):
+        await queue.acquire()

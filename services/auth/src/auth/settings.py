@@ -56,7 +56,7 @@ class AuthSettings(ServiceSettings):
     login_longest_wait: Annotated[Duration, Field(alias="LOGIN_LONGEST_WAIT", le=_DAY)] = timedelta(minutes=15)
     login_most_failures: Annotated[int, Field(alias="LOGIN_MOST_FAILURES", ge=1, le=MOST_IN_A_ROW)] = MOST_IN_A_ROW
     login_locked_for: Annotated[Duration, Field(alias="LOGIN_LOCKED_FOR", le=30 * _DAY)] = _DAY
-    login_known_for: Annotated[Duration, Field(alias="LOGIN_KNOWN_FOR", ge=_INSTANT)] = 30 * _DAY
+    login_known_for: Annotated[Duration, Field(alias="LOGIN_KNOWN_FOR")] = 90 * _DAY
     failures_per_address: Annotated[Most, Field(alias="LOGIN_FAILURES_PER_ADDRESS")] = None
     failures_in_all: Annotated[Most, Field(alias="LOGIN_FAILURES_IN_ALL")] = None
     registrations_per_account: Annotated[Most, Field(alias="REGISTRATIONS_PER_ACCOUNT")] = None
@@ -98,6 +98,9 @@ class AuthSettings(ServiceSettings):
             raise ValueError(message)
         if self.refresh_idle > self.refresh_lifetime:
             message = "REFRESH_IDLE must not be longer than REFRESH_LIFETIME."
+            raise ValueError(message)
+        if self.login_known_for <= self.refresh_lifetime:
+            message = "LOGIN_KNOWN_FOR must be longer than REFRESH_LIFETIME: who must log in again would be a stranger."
             raise ValueError(message)
         if not self.login_first_wait <= self.login_longest_wait <= self.login_locked_for:
             message = "LOGIN_FIRST_WAIT must not be longer than LOGIN_LONGEST_WAIT, nor that than LOGIN_LOCKED_FOR."
