@@ -161,6 +161,27 @@ async def test_coming_early_uses_up_no_attempts(listener):
     assert (await listener.row())["status"] == "waiting"
 
 
+async def test_coming_early_is_counted_as_no_failure(listener):
+    def failed():
+        samples = [sample for family in listener.metrics.failed.collect() for sample in family.samples]
+        return {sample.labels["outcome"]: sample.value for sample in samples if sample.name.endswith("_total")}
+
+    subject, body = counted()
+    listener.fail[subject] = comes_early
+    await listener.take(body)
+    await listener.retry(2)
+    assert failed() == {"not_yet": 3}
+    async with listener.database.transaction() as session:
+        await session.execute(text("UPDATE inbox SET received_at = now() - interval '4 days'"))
+    await listener.retry()
+    assert failed() == {"not_yet": 3, "parked": 1}
+    other, body = counted()
+    listener.fail[other] = fails
+    await listener.take(body)
+    await listener.retry()
+    assert failed() == {"not_yet": 3, "parked": 1, "error": 1, "waiting": 1}
+
+
 async def test_what_never_becomes_due_is_parked_once_patience_is_over(listener):
     subject, body = counted()
     listener.fail[subject] = comes_early

@@ -81,7 +81,7 @@ class Retries:
         age, patience = now() - row["received_at"], timedelta(seconds=self._policy.not_yet_patience / self._policy.pace)
         over = age > patience if not_yet else attempts >= self._policy.attempts
         status: Status = "parked" if over else "waiting"
-        self._metrics.failed.labels(type_, status).inc()
+        self._metrics.failed.labels(type_, "not_yet" if not_yet and not over else status).inc()
         tell = log.error if over else log.warning
         tell("event failed", status=status, type=type_, id=str(row["id"]), attempts=attempts, error=repr(error))
         wait = self._policy.wait_for_prerequisite(age) if not_yet else self._policy.wait(attempts)
