@@ -19,6 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, ORMExecuteState, 
 from sqlalchemy.util import greenlet_spawn
 
 from common.faults import faultpoint
+from common.redacted import redacted
 from common.telemetry.statements import statement
 from common.wakeups import Waker
 
@@ -91,13 +92,14 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Give a session whose work is committed at the end; a cancellation waits for a commit under way."""
-        async with self._sessions() as session:
-            yield session
-            told = bool(session.info.get("outgoing"))
-            with statement("COMMIT"):
-                await _carried_through(session.commit())
-            if told:
-                await faultpoint("outbox.committed")
+        with redacted():
+            async with self._sessions() as session:
+                yield session
+                told = bool(session.info.get("outgoing"))
+                with statement("COMMIT"):
+                    await _carried_through(session.commit())
+                if told:
+                    await faultpoint("outbox.committed")
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -105,8 +107,9 @@ class Database:
 
         It refuses to flush, insert, update and delete; SQL given as text is not looked into.
         """
-        async with self._queries() as session:
-            yield session
+        with redacted():
+            async with self._queries() as session:
+                yield session
 
     async def once(self, sql: str, *args: object) -> list[asyncpg.Record]:
         """Run one statement (`$1`, `$2` …) by itself, in one trip: it is committed when this returns."""
@@ -116,7 +119,7 @@ class Database:
             raise error.__cause__ or error from None  # the driver's own, as every error of this door
         whole = False
         try:
-            with statement(sql):
+            with redacted(), statement(sql):
                 rows: list[asyncpg.Record] = await pooled.driver_connection.fetch(sql, *args)
             whole = True
         except asyncpg.PostgresError:
