@@ -80,6 +80,14 @@ def test_an_alert_asks_only_for_what_is_measured(rule: dict[str, Any]) -> None:
     assert used <= labels
 
 
+def test_a_rule_names_only_routes_that_exist() -> None:
+    known = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"].keys()
+    named = [named for rule in RULES for named in re.findall(r'route[!=]~?"(.*?)"', rule["expr"])]
+    assert named
+    for [begins, branches] in (re.fullmatch(r"([^()]*)\(([^()]*)\)", one).groups() for one in named):
+        assert {begins + branch for branch in branches.split("|")} <= known
+
+
 def test_the_dashboard_shows_only_what_is_measured() -> None:
     board = json.loads((FOLDER / "dashboard.json").read_text())
     known = measured()
