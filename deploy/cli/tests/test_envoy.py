@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from common.draining import DRAINING, NOT_HEALTHY
+from common.http.frame import ALWAYS
 from common.testing import bearer
 
 from .street import Street
@@ -191,7 +192,26 @@ async def test_what_the_gateway_says_itself_has_a_request_id_and_is_nobodys_to_k
     assert answer.headers["content-type"] == "application/problem+json"
     assert problem["request_id"] == answer.headers["x-request-id"]
     assert (problem["type"], problem["status"], problem["title"]) == ("urn:souk:problem:not_found", 404, "Not found")
-    assert (answer.headers["cache-control"], answer.headers["x-content-type-options"]) == ("no-store", "nosniff")
+    for name, value in ALWAYS:
+        assert answer.headers.get_list(name.decode()) == [value.decode()], name
+
+
+async def test_a_page_of_another_origin_may_read_why_it_was_refused(street: Street, signed):
+    origin = {"Origin": "https://shop.example"}
+    answer = await street.ask("GET", "/orders", headers=origin)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, "*")
+    assert "WWW-Authenticate" in answer.headers["access-control-expose-headers"]
+    answered = await street.ask("GET", "/orders", headers=signed | origin)
+    assert "access-control-allow-origin" not in answered.headers, "what a service answers is its own to open"
+
+
+@pytest.mark.parametrize("does", ["401", "404", "503"])
+async def test_a_refusal_of_a_services_own_stays_as_it_is(street: Street, signed, does):
+    for unit in street.orders:
+        unit.does = does
+    answer = await street.ask("GET", "/orders", headers=signed | {"Origin": "https://shop.example"})
+    assert (answer.status_code, answer.json()) == (int(does), {})
+    assert not {"access-control-allow-origin", "referrer-policy", "retry-after"} & answer.headers.keys()
 
 
 async def test_events_arrive_when_they_happen(street: Street, signed):

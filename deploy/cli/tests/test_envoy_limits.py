@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from common.serve import listening
 from common.testing import bearer
-from souk.gateway.envoy import Upstream
+from souk.gateway.envoy import Upstream, compose
 from souk.gateway.table import Rate
 from souk.home import SERVICES
 from souk.machines.envoy import validate
@@ -23,6 +23,7 @@ from souk.machines.ports import free_port
 from .street import TABLE, Street
 
 SIGNED = bearer(uuid4())
+PRODUCTION = compose(sandbox=False)
 
 
 def hurried() -> Any:
@@ -33,15 +34,26 @@ def hurried() -> Any:
     return replace(TABLE, limits=limits, routes=routes)
 
 
+def _begun(path: str, length: int) -> bytes:
+    return f"POST /api/v1{path} HTTP/1.1\r\nHost: souk\r\nContent-Length: {length}\r\n\r\n".encode()
+
+
+def seldom() -> Any:
+    """The table with a rate that a test exceeds."""
+    rates = {name: Rate(rate=1, burst=2) if name == "accounts" else rate for name, rate in TABLE.rates.items()}
+    return replace(TABLE, rates=rates)
+
+
 async def test_who_sends_slowly_and_who_answers_slowly_is_not_waited_for(tmp_path: Path) -> None:
     async with Street(tmp_path).open(hurried()) as street:
-        begun = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: souk\r\nContent-Length: 100\r\n\r\n"
-        body = await street.raw(begun, *[b"x"] * 4, pause=0.4)
+        body = await street.raw(_begun("/auth/login", 100), *[b"x"] * 4, pause=0.4)
         assert body.startswith("HTTP/1.1 408 ")
         assert '"code":"request_timeout"' in body
         head = await street.raw(b"GET /api/v1/products HTTP/1.1\r\n", *[b"X-A: b\r\n"] * 4, pause=0.4)
         assert head.startswith("HTTP/1.1 408 ")
         assert not street.of("auth")[0].asked["POST /api/v1/auth/login"]
+        late_file = await street.raw(_begun("/uploads/1", 8), *[b"x"] * 8, pause=0.4)
+        assert late_file.startswith("HTTP/1.1 200 "), "a file may come as long as something comes"
         street.of("catalog")[0].does = "slow"
         late = await street.ask("GET", "/products")
         assert (late.status_code, late.json()["code"]) == (504, "gateway_timeout")
@@ -50,13 +62,14 @@ async def test_who_sends_slowly_and_who_answers_slowly_is_not_waited_for(tmp_pat
 
 
 async def test_who_asks_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
-    slow = {name: Rate(rate=1, burst=2) if name == "accounts" else rate for name, rate in TABLE.rates.items()}
-    async with Street(tmp_path).open(replace(TABLE, rates=slow), limited=True) as street:
+    async with Street(tmp_path).open(seldom(), limited=True) as street:
         answers = [await street.ask("POST", f"/auth/{path}") for path in ("login", "refresh", "login", "register") * 2]
         assert [answer.status_code for answer in answers[:3]] == [200, 200, 200]
         refused = answers[-1]
         assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
         assert refused.headers["retry-after"] == "1"
+        assert refused.headers["access-control-allow-origin"] == "*"
+        assert "Retry-After" in refused.headers["access-control-expose-headers"]
         assert (await street.ask("GET", "/products")).status_code == 200, "other groups have their own"
         assert (await street.ask("GET", "/auth/jwks")).status_code == 200
 
@@ -90,11 +103,23 @@ async def test_keys_that_cannot_be_had_end_no_session(tmp_path: Path) -> None:
 
 
 async def test_behind_a_balancer_of_ours_the_client_is_whom_it_names(tmp_path: Path) -> None:
-    async with Street(tmp_path).open(trusted_hops=1) as street:
-        told = {"X-Forwarded-For": "192.0.2.9, 203.0.113.7", "X-Forwarded-Proto": "https"}
-        seen = (await street.ask("GET", "/products", headers=told)).json()["headers"]
-        assert seen["x-forwarded-for"].split(",")[-2].strip() == "203.0.113.7"
-        assert seen["x-forwarded-proto"] == "https"
+    async with Street(tmp_path).open(trusted_hops=PRODUCTION.trusted_hops) as street:
+        for client in ("203.0.113.7", "10.1.2.3"):
+            told = {"X-Forwarded-For": f"192.0.2.9, 10.9.9.9, {client}", "X-Forwarded-Proto": "https"}
+            seen = (await street.ask("GET", "/products", headers=told)).json()["headers"]
+            assert seen["x-forwarded-for"] == client, "nothing that it has written itself goes on"
+            assert seen["x-forwarded-proto"] == "https"
+
+
+async def test_in_production_each_client_behind_the_proxy_has_a_rate_of_its_own(tmp_path: Path) -> None:
+    async with Street(tmp_path).open(seldom(), limited=True, trusted_hops=PRODUCTION.trusted_hops) as street:
+
+        async def ask(told: str) -> int:
+            return (await street.ask("POST", "/auth/login", headers={"X-Forwarded-For": told})).status_code
+
+        assert [await ask("203.0.113.7") for _ in range(6)][-1] == 429
+        assert await ask("203.0.113.8") == 200, "somebody else"
+        assert await ask("203.0.113.8, 203.0.113.7") == 429, "who only says that he is somebody else"
 
 
 async def test_two_pages_are_shown_to_our_own_machines(tmp_path: Path) -> None:

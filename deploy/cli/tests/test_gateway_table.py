@@ -9,7 +9,8 @@ import yaml
 from common.http.frame import BODY_LIMIT
 from common.settings import BadSetting
 from souk.gateway.commands import envoy, upstream
-from souk.gateway.envoy import Upstream
+from souk.gateway.envoy import Upstream, compose
+from souk.gateway.envoy.routes import route_config
 from souk.gateway.table import ROUTES, RouteTable
 from souk.home import SERVICES
 from souk.openapi import openapi, operations
@@ -91,6 +92,19 @@ def test_a_file_for_this_machine_names_the_processes_it_was_given(capsys: pytest
             envoy(local=wrong)
     with pytest.raises(BadSetting, match="--otlp cannot be used"):
         envoy(otlp="collector")
+
+
+def test_production_has_one_proxy_before_it_unless_it_is_told_of_others(capsys: pytest.CaptureFixture[str]) -> None:
+    for production, told, wanted in ((True, None, 1), (True, 2, 2), (True, 0, 0), (False, None, 0)):
+        envoy(production=production, trusted_hops=told)
+        assert f"xff_num_trusted_hops: {wanted}\n" in capsys.readouterr().out
+
+
+def test_only_what_is_small_must_be_here_in_time(table: RouteTable) -> None:
+    rows = route_config(table, compose(sandbox=False))["virtual_hosts"][0]["routes"]
+    for route, row in zip(table.routes, rows, strict=True):
+        ended = (row["route"]["timeout"] != "0s", "idle_timeout" in row["route"])
+        assert ended == ((True, False) if route.bounded else (False, True)), route.path
 
 
 def test_an_address_may_say_where_health_is_told() -> None:

@@ -27,7 +27,8 @@ from souk.home import ROOT, SERVICES
 
 Json = Mapping[str, str]
 FOLDER: Final = ROOT / "deploy" / "compose"
-# Where Docker's own networks are; only containers, and of them the gateway, reach a service.
+# Where Docker's own networks are; only containers, and of them the gateway, reach a service. It names one address, the
+# client's, so that a client in one of these networks has nowhere to write another.
 _NETWORKS: Final = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 _SANDBOX: Final = "http://sandbox:9000/sandbox"
 _LISTED: Final = re.compile(r"^([A-Z0-9_]+)=", re.MULTILINE)

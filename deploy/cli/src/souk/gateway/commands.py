@@ -32,14 +32,17 @@ def configurations() -> dict[Path, str]:
 def envoy(
     local: Annotated[str | None, typer.Option(help=f"Processes here, with their internal ports: {_FORM}")] = None,
     port: Annotated[int, typer.Option(help="Where it listens.")] = 8080,
-    trusted_hops: Annotated[int, typer.Option(min=0, help="Proxies of yours before it, such as a balancer.")] = 0,
+    trusted_hops: Annotated[
+        int | None, typer.Option(min=0, help="Proxies of yours before it: 1 in production, else 0.")
+    ] = None,
     otlp: Annotated[str | None, typer.Option(help="host:port of a collector for its spans, OTLP over HTTP.")] = None,
     *,
     production: Annotated[bool, typer.Option("--production", help="Without the sandbox.")] = False,
 ) -> None:
     """Print Envoy's configuration: that of docker-compose.yml, or one for processes on this machine."""
     site = compose(sandbox=not production)
-    site = replace(site, port=port, trusted_hops=trusted_hops, collector=_collector(otlp))
+    hops = site.trusted_hops if trusted_hops is None else trusted_hops
+    site = replace(site, port=port, trusted_hops=hops, collector=_collector(otlp))
     typer.echo(render(RouteTable.read(), site if local is None else _local(site, local)), nl=False)
 
 

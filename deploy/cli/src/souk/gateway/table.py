@@ -43,8 +43,8 @@ class Route(BaseModel):
     """One row of the table: `*` in a path is one segment.
 
     `auth` is whether the gateway looks at tokens (the services do in any case), `body` the most bytes it takes and
-    keeps until all have come, or None where they go on as they come. `timeout` is the longest an answer may take,
-    unless it is a `stream`, which may go on for ever.
+    keeps until all have come, or None where they go on as they come. `timeout` is the longest an answer may take once
+    the request is here, unless it is a `stream`, or the body has no end: that goes on while something moves.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,6 +61,11 @@ class Route(BaseModel):
     def segments(self) -> list[str]:
         """The path in parts."""
         return self.path.split("/")
+
+    @property
+    def bounded(self) -> bool:
+        """Whether request and answer must end in time."""
+        return not self.stream and self.body is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,11 @@ class RouteTable:
         if unknown := {route.group for route in table.routes} - table.rates.keys():
             raise ValueError(f"groups without a rate: {', '.join(sorted(unknown))}")
         return table
+
+    @property
+    def longest(self) -> timedelta:
+        """How long a request and its answer may take together, where they must end in time."""
+        return self.limits.request_within + max(route.timeout for route in self.routes if route.bounded)
 
     def find(self, path: str) -> Route | None:
         """Return the row of a path, or None."""

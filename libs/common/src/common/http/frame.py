@@ -19,7 +19,7 @@ BODY_LIMIT: Final = 256 * 1024
 _DIGITS: Final = 30  # int() itself refuses thousands of them
 _KEY_SET: Final = "/api/v1/auth/jwks"  # other services ask for it, each under a name of its own
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-_ALWAYS: Final = (
+ALWAYS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -63,7 +63,7 @@ class Hardened:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def answer_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _completed(list(message["headers"]), _ALWAYS)
+                message["headers"] = _completed(list(message["headers"]), ALWAYS)
             await send(message)
 
         await self._app(scope, receive, answer_with_headers)
@@ -77,7 +77,7 @@ class Guard:
         self._hosts = Hosts(frame.hosts) if frame.hosts else None
         self._origins = Origins(frame.origins) if frame.origins else None
         self._bodies = [(re.compile(pattern), limit) for pattern, limit in frame.body_limits.items()]
-        self._always = (*_ALWAYS, _HSTS) if frame.https_only else _ALWAYS
+        self._always = (*ALWAYS, _HSTS) if frame.https_only else ALWAYS
 
     def locate(self, scope: Scope) -> None:
         """Put the client's own address into the scope."""

@@ -1,9 +1,10 @@
 """What Envoy answers by itself, as every other problem of the API (RFC 9457)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from common.errors import Unauthenticated
+from common.http.frame import ALWAYS
 from souk.gateway.envoy.words import Config, extension
 
 _WORDS: Final = {
@@ -22,6 +23,16 @@ _WORDS: Final = {
 _COME_AGAIN: Final = frozenset({429, 503})
 _UNAVAILABLE: Final = 503
 _OTHER: Final = ("refused", "The request was not let through.")
+# Pages of every origin may read these: nothing in them is anybody's, and cookies play no part.
+_FOR_EVERY_PAGE: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After, WWW-Authenticate, X-Request-Id",
+}
+_HEADERS: Final = {
+    "X-Request-Id": "%REQ(X-REQUEST-ID)%",
+    **_FOR_EVERY_PAGE,
+    **{name.decode(): value.decode() for name, value in ALWAYS},
+}
 # Nobody has lost his session because auth's keys could not be had.
 _NO_KEYS: Final = extension(
     "envoy.access_loggers.extension_filters.cel",
@@ -43,30 +54,33 @@ def _mappers() -> Iterator[Config]:
     }
     for status in _WORDS:
         yield {"filter": _is(status), **_answer(status)}
+    yield {"filter": _compared("GE", 0), "headers_to_add": _added(_HEADERS)}
 
 
 def _answer(status: int) -> Config:
-    headers = {"X-Request-Id": "%REQ(X-REQUEST-ID)%", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    headers = dict(_HEADERS)
     if status in _COME_AGAIN:
         headers["Retry-After"] = "1"
     if status == Unauthenticated.status:
         headers |= Unauthenticated.headers
-    return {
-        "headers_to_add": [
-            {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-            for key, value in headers.items()
-        ],
-        "body_format_override": _problem(*_WORDS[status]),
-    }
+    return {"headers_to_add": _added(headers), "body_format_override": _problem(*_WORDS[status])}
+
+
+def _added(headers: Mapping[str, str]) -> list[Config]:
+    return [
+        {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        for key, value in headers.items()
+    ]
 
 
 def _is(status: int) -> Config:
+    return _compared("EQ", status)
+
+
+def _compared(how: str, status: int) -> Config:
     # A runtime key is compulsory; nobody sets it.
-    return {
-        "status_code_filter": {
-            "comparison": {"op": "EQ", "value": {"default_value": status, "runtime_key": "souk.local_reply"}}
-        }
-    }
+    value = {"default_value": status, "runtime_key": "souk.local_reply"}
+    return {"status_code_filter": {"comparison": {"op": how, "value": value}}}
 
 
 def _problem(code: str, detail: str) -> Config:

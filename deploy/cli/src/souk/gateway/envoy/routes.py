@@ -11,6 +11,16 @@ from souk.gateway.table import ANY, Route, RouteTable
 
 _SILENT: Final = 60.0  # a stream says something every 15 s
 _NO_LIMIT: Final = "0s"
+_UNBOUNDED: Final[Config] = {
+    "timeout": _NO_LIMIT,
+    "idle_timeout": seconds(_SILENT),
+    "max_stream_duration": {"max_stream_duration": _NO_LIMIT},
+}
+# Services hear of one address, the one that Envoy has found: of a longer list a client may have written a part.
+_CLIENT: Final = {
+    "header": {"key": "x-forwarded-for", "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
+    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+}
 _RETRY: Final[Config] = {
     # Nothing of these has reached a service, or it says itself that it did nothing: trying again does nothing twice.
     "retry_on": "connect-failure,refused-stream,retriable-headers",
@@ -38,6 +48,7 @@ def route_config(table: RouteTable, site: Site) -> Config:
                 "name": "souk",
                 "domains": ["*"],
                 "retry_policy": _RETRY,
+                "request_headers_to_add": [_CLIENT],
                 "request_headers_to_remove": ["x-envoy-external-address"],
                 "response_headers_to_remove": [DRAINING, NOT_HEALTHY],
                 "routes": rows,
@@ -47,12 +58,10 @@ def route_config(table: RouteTable, site: Site) -> Config:
 
 
 def _row(route: Route) -> Config:
-    action: Config = {"cluster": route.service, "timeout": seconds(route.timeout.total_seconds())}
-    if route.stream:
-        action |= {"timeout": _NO_LIMIT, "idle_timeout": seconds(_SILENT)}
+    within = {"timeout": seconds(route.timeout.total_seconds())} if route.bounded else _UNBOUNDED
     return {
         "match": _match(route),
-        "route": action,
+        "route": {"cluster": route.service, **within},
         "metadata": label(route.group),
         "typed_per_filter_config": of_route(route),
     }
@@ -66,9 +75,8 @@ def _match(route: Route) -> Config:
 
 
 def _mount(prefix: str, cluster: str) -> Config:
-    action = {"cluster": cluster, "timeout": _NO_LIMIT, "idle_timeout": seconds(_SILENT)}
     return {
         "match": {"path_separated_prefix": prefix},
-        "route": action,
+        "route": {"cluster": cluster, **_UNBOUNDED},
         "typed_per_filter_config": beside(),
     }

@@ -46,7 +46,10 @@ _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - as just said
 
 
 def compose(*, sandbox: bool = True) -> Site:
-    """Return the gateway of docker-compose.yml: `orders-api` is as many containers as it was scaled to."""
+    """Return the gateway of docker-compose.yml: `orders-api` is as many containers as it was scaled to.
+
+    Without the sandbox it is production's, where exactly one proxy stands before it: the one that ends TLS.
+    """
     upstreams = {name: [Upstream(f"{name}-api", _PORT, _INTERNAL_PORT)] for name in services(RouteTable.read())}
     return Site(
         port=8080,
@@ -54,6 +57,7 @@ def compose(*, sandbox: bool = True) -> Site:
         host=_EVERYWHERE,
         internal_port=9902,
         mounts={"/sandbox": "sandbox"} if sandbox else {},
+        trusted_hops=0 if sandbox else 1,
         named=True,
     )
 
