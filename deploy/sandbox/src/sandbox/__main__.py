@@ -17,6 +17,8 @@ from starlette.routing import Mount, Route
 from sandbox.main import Sandbox, SandboxSettings
 from sandbox.settings import DEFAULT_RETRY_DELAYS, in_production
 
+_KEEP_ALIVE = 75  # seconds an idle connection is kept: longer than gateways do, so that none ends under a request
+
 
 class _Server(uvicorn.Server):
     """A server that ends with exit code 0 on SIGTERM; the stock one dies of the signal after its clean shutdown."""
@@ -81,7 +83,14 @@ async def serve(given: argparse.Namespace) -> None:
     await sandbox.start()
     app = Starlette(routes=[Route("/", _to_index), Mount("/sandbox", sandbox.app)])
     config = uvicorn.Config(
-        app, given.host, given.port, lifespan="off", access_log=False, log_level="warning", timeout_graceful_shutdown=2
+        app,
+        given.host,
+        given.port,
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+        timeout_keep_alive=_KEEP_ALIVE,
     )
     try:
         await _Server(config).serve()
