@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID
 
+import orjson
 import pytest
 
 from common.broker import InProcessWire, NotConfirmed
@@ -32,6 +33,21 @@ class Forgetful(InProcessWire):
             self.lost -= 1
             return [NotConfirmed("the confirm was lost") for _ in outcomes]
         return outcomes
+
+
+class Choosy(InProcessWire):
+    """A wire that does not confirm the facts of one amount, so many times, and keeps what it was given."""
+
+    def __init__(self, refused, times):
+        super().__init__()
+        self.refused, self.times, self.given = refused, times, []
+
+    async def publish(self, messages):
+        amounts = [orjson.loads(message.body)["data"]["amount"] for message in messages]
+        self.given += [amounts] if amounts else []
+        refuses = self.times > 0 and self.refused in amounts
+        self.times -= refuses
+        return [NotConfirmed("nack") if refuses and amount == self.refused else None for amount in amounts]
 
 
 @pytest.fixture
@@ -130,6 +146,36 @@ async def test_what_was_not_confirmed_is_sent_again_with_the_same_sequence(
     await eventually(lambda: ask(teller, "SELECT FROM outbox WHERE sent_at IS NOT NULL"))
     assert listener.sequences == [1, 2] * 3
     assert len({envelope.id for envelope in listener.heard}) == 2
+
+
+async def test_what_was_not_confirmed_goes_before_all_that_was_not_beside_it(teller, relay_over, eventually, ask):
+    await tell(teller, *[counted(number) for number in range(1, 8)])
+    wire = Choosy(refused=1, times=3)
+    relay_over(teller, wire, batch=3)
+    await eventually(lambda: sum(map(len, wire.given)) == 10)
+    assert wire.given == [[1, 2, 3], [1, 4, 5], [1, 6, 7], [1]]
+    assert await ask(teller, "SELECT FROM outbox WHERE sent_at IS NULL") == []
+
+
+async def test_what_is_confirmed_never_does_not_stop_the_rest(teller, relay_over, eventually, ask):
+    await tell(teller, *[counted(1)] * 2, *[counted(number) for number in range(2, 12)])
+    wire = Choosy(refused=1, times=1000)
+    relay_over(teller, wire, batch=3, tries=2)
+    await eventually(lambda: 11 in {amount for amounts in wire.given for amount in amounts})
+    rows = await ask(teller, "SELECT error, attempts, retry_at > now() AS aside FROM outbox WHERE sent_at IS NULL")
+    assert [tuple(row.values()) for row in rows] == [("not confirmed", 2, True)] * 2
+    assert [amounts for amounts in wire.given if 1 not in amounts]
+    wire.times = 0
+    await ask(teller, "UPDATE outbox SET retry_at = now()")
+    await eventually(lambda: ask(teller, "SELECT FROM outbox HAVING bool_and(sent_at IS NOT NULL)"))
+
+
+async def test_a_broker_that_is_away_is_no_rows_fault(teller, relay_over, eventually, ask):
+    await tell(teller, counted(1), counted(1))
+    wire = Choosy(refused=1, times=8)
+    relay_over(teller, wire, tries=2)
+    await eventually(lambda: ask(teller, "SELECT FROM outbox HAVING bool_and(sent_at IS NOT NULL)"))
+    assert [row["attempts"] for row in await ask(teller, "SELECT attempts FROM outbox")] == [0, 0]
 
 
 @pytest.mark.parametrize("point", ["relay.published", "relay.confirmed"])

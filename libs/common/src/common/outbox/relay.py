@@ -49,22 +49,27 @@ _MARK = """
 UPDATE outbox SET sent_at = now(), error = NULL FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried
 WHERE id = ANY($1::uuid[])
 """
-# What nobody listens to steps aside, so that it does not stand before the rest.
+# What cannot be sent steps aside after so many tries, so that it does not stand before the rest.
 _POSTPONE = """
-UPDATE outbox SET attempts = attempts + 1, error = 'nobody listens',
-    retry_at = now() + least(60, 0.5 * 2 ^ least(attempts, 10)) * interval '1 second'
+UPDATE outbox SET attempts = attempts + 1, error = $2, retry_at = CASE WHEN attempts + 1 >= $3 THEN
+    now() + least(60, 0.5 * 2 ^ least(attempts, 10)) * interval '1 second' END
 WHERE id = ANY($1::uuid[])
 """
 
 
 @dataclass(frozen=True, slots=True)
 class RelayPolicy:
-    """How the relay works: rows per round, seconds between polls, and when PostgreSQL drops a frozen leader."""
+    """How the relay works: rows per round, seconds between polls, and when PostgreSQL drops a frozen leader.
+
+    A row that is not confirmed while others of its batch are goes first in the next one; after so many `tries` it steps
+    aside, longer each time.
+    """
 
     batch: int = 250
     poll: float = 1.0
     frozen_after: float = 15.0
     shard: int = 0
+    tries: int = 5
 
     @property
     def idle(self) -> str:
@@ -135,8 +140,8 @@ class Relay:
                 following = await self._take(connection, batch)
                 outcomes = await flight
                 await faultpoint("relay.confirmed")
-                if self.stands_by or not any(map(_known, outcomes)):
-                    following = []  # another process does it, or the broker is away: later
+                if self.stands_by or not all(map(_known, outcomes)):
+                    following = []  # another process does it, or what was not confirmed goes first: later
                 flight = asyncio.create_task(self._publish(following))
                 await self._settle(connection, batch, outcomes)
                 batch = following
@@ -163,7 +168,10 @@ class Relay:
             await connection.execute(_MARK, sent)
         if unheard := [message for message, outcome in ended if isinstance(outcome, Unroutable)]:
             log.error("nobody listens: run `souk topology apply`", types=sorted({message.type for message in unheard}))
-            await connection.execute(_POSTPONE, [message.id for message in unheard])
+            await connection.execute(_POSTPONE, [message.id for message in unheard], "nobody listens", 0)
+        unsure = [message.id for message, outcome in ended if not _known(outcome)]
+        if unsure and len(unsure) < len(batch):  # else the broker is away, which is no row's fault
+            await connection.execute(_POSTPONE, unsure, "not confirmed", self._policy.tries)
         self._count(batch, outcomes)
 
     def _count(self, messages: Sequence[Message], outcomes: Sequence[NotConfirmed | None]) -> None:
