@@ -1,5 +1,7 @@
 """How often one client may ask, and who counts as one."""
 
+from sys import getsizeof
+
 import pytest
 
 from common.addresses import network_of
@@ -162,3 +164,24 @@ async def test_a_crowd_of_addresses_does_not_eat_the_memory(client, monkeypatch)
         await proxy.get("/orders", headers={"X-Forwarded-For": f"192.0.2.{n}"})
     assert await statuses(proxy, 1, headers={"X-Forwarded-For": "192.0.2.4"}) == [429]
     assert await statuses(proxy, 1, headers={"X-Forwarded-For": "192.0.2.3"}) == [200]
+
+
+async def test_who_was_silent_for_a_minute_is_forgotten(serve_routes, clock):
+    limits = RateLimits(2, clock=clock)
+    frame = Frame(proxies=[network_of("10.0.0.0/8")], limits=limits)
+    proxy = serve_routes(None, routes, frame=frame, peer=PROXY)
+    for n in range(30):
+        await proxy.get("/orders", headers={"X-Forwarded-For": f"192.0.2.{n}"})
+        clock.now += 10
+    assert len(limits._clients) == 6
+
+
+async def test_who_asks_all_the_time_takes_little_memory(serve_routes, clock):
+    limits = RateLimits(1000, clock=clock)
+    somebody = serve_routes(None, routes, frame=Frame(limits=limits), peer=STRANGER)
+    for _ in range(100):
+        await somebody.get("/orders")
+        clock.now += 1
+    [known] = limits._clients.values()
+    assert known.total == 60
+    assert getsizeof(known.seconds) < 800
