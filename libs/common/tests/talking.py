@@ -9,11 +9,14 @@ from starlette.responses import StreamingResponse
 
 from common.http import create_app, router
 from common.http.fields import Line, Strict
+from common.http.frame import Frame, Guard
+from common.http.refusals import Refusals
 from common.serve import listening
 from common.telemetry import Metrics
 from souk.machines.ports import free_port
 
 HOST = b"Host: shop.test\r\n"
+ALWAYS = Guard(Frame()).finish([], [])  # the headers of every answer
 JSON = b"Content-Type: application/json\r\n"
 routes = router()
 
@@ -54,10 +57,10 @@ async def leave_unread() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[int]:
+async def served(refusals: Refusals | None = None) -> AsyncIterator[int]:
     """The port of an application that listens."""
     port = free_port()
-    async with listening(create_app("test", [routes], Metrics("test"), state={}), "127.0.0.1", port):
+    async with listening(create_app("test", [routes], Metrics("test"), state={}), "127.0.0.1", port, refusals):
         yield port
 
 
@@ -96,6 +99,7 @@ def is_refusal(found, status, code):
     assert headers["content-type"] == "application/problem+json"
     assert headers["connection"] == "close"
     assert problem["request_id"] == headers["x-request-id"]
+    assert {name.decode(): value.decode().lower() for name, value in ALWAYS}.items() <= headers.items()
     assert "server" not in headers
     assert after == b""
 

@@ -6,7 +6,8 @@ import json
 import pytest
 import pytest_asyncio
 
-from common.http.frame import BODY_LIMIT
+from common.http.frame import BODY_LIMIT, Frame
+from common.http.refusals import Refusals
 
 from .talking import HOST, answer, connected, get, is_refusal, post, say, served
 
@@ -134,3 +135,12 @@ async def test_what_is_refused_is_in_the_log_under_the_id_that_was_told(port, ca
     [line] = [line for line in captured_logs if line["event"] == "request refused"]
     assert (line["code"], line["client"]) == ("not_http", "127.0.0.1")
     assert headers["x-request-id"]
+
+
+async def test_what_is_refused_has_what_every_answer_has_and_is_counted(metrics):
+    async with served(Refusals(Frame(https_only=True), metrics.refused)) as port:
+        for raw in (b"hello\r\n\r\n", get(b"X-Large: " + b"a" * 65536 + b"\r\n"), get(path=b"/" + b"a" * 9000)):
+            _, headers, *_ = await say(port, raw)
+            assert headers["strict-transport-security"]
+    for status in ("400", "414", "431"):
+        assert metrics.registry.get_sample_value("souk_http_refused_total", {"status": status}) == 1

@@ -9,12 +9,15 @@ from starlette.responses import PlainTextResponse
 
 from common.broker import InProcessWire
 from common.draining import DRAINING, Leaving
+from common.http.frame import Frame
+from common.http.refusals import Refusals
 from common.serve import listening, serving
 from common.settings import ServiceSettings
 from common.testing import signing_key
 from souk.machines.ports import free_port
 
 from .greeter.main import build
+from .talking import ALWAYS
 
 
 async def echo(scope, receive, send):
@@ -32,7 +35,24 @@ async def test_newcomers_are_refused_before_anything_is_done_and_asked_to_come_a
     assert (refused.status_code, refused.json()["code"]) == (503, "draining")
     assert refused.headers[DRAINING] == "1"
     assert (refused.headers["Retry-After"], refused.headers["Connection"]) == ("1", "close")
-    assert refused.json()["request_id"]
+    assert refused.json()["request_id"] == refused.headers["X-Request-Id"]
+
+
+async def test_who_is_refused_gets_what_every_answer_has_and_is_counted(metrics):
+    frame = Frame(origins=["https://shop.example"], https_only=True)
+    door = Leaving(echo, 0.3, Refusals(frame, metrics.refused))
+    door.close()
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(door), base_url="http://souk") as client:
+        page = await client.get("/", headers={"Origin": "https://shop.example"})
+        stranger = await client.get("/", headers={"Origin": "https://other.example"})
+    for refused in (page, stranger):
+        assert dict(ALWAYS).items() <= {(name, value) for name, value in refused.headers.raw}
+        assert refused.headers["Strict-Transport-Security"]
+        assert refused.headers["Vary"] == "Origin"
+    assert page.headers["Access-Control-Allow-Origin"] == "https://shop.example"
+    assert "X-Request-Id" in page.headers["Access-Control-Expose-Headers"]
+    assert "Access-Control-Allow-Origin" not in stranger.headers
+    assert metrics.registry.get_sample_value("souk_http_refused_total", {"status": "503"}) == 2
 
 
 async def test_the_port_stays_open_for_as_long_as_was_said():
@@ -77,6 +97,7 @@ async def test_a_service_that_stops_lets_go_who_waits_and_refuses_who_comes(mach
         assert (ready.status_code, ready.json()["problems"][0]) == (503, "stopping")
         refused = await client.post(f"http://127.0.0.1:{port}/api/v1/greetings")
         assert (refused.status_code, refused.json()["code"]) == (503, "draining")
+        assert service.metrics.registry.get_sample_value("souk_http_refused_total", {"status": "503"}) == 1
         await asyncio.wait_for(running, 10)
         with pytest.raises(httpx2.ConnectError):
             await client.get(f"http://127.0.0.1:{port}/")

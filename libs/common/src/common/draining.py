@@ -7,9 +7,7 @@ from typing import ClassVar, Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.errors import Unavailable
-from common.events import Trace, new_id
-from common.http.problems import answer
-from common.telemetry import tracing
+from common.http.refusals import Refusals
 
 DRAINING: Final = "x-souk-draining"  # a gateway that sees it may ask another process, whatever was asked
 NOT_HEALTHY: Final = "x-envoy-immediate-health-check-fail"  # and this has Envoy send nothing more, before it asks again
@@ -30,8 +28,8 @@ class Leaving:
     port at once loses what is just on its way to it.
     """
 
-    def __init__(self, app: ASGIApp, seconds: float) -> None:
-        self._app, self._seconds = app, seconds
+    def __init__(self, app: ASGIApp, seconds: float, refusals: Refusals | None = None) -> None:
+        self._app, self._seconds, self._refusals = app, seconds, refusals or Refusals()
         self._until: float | None = None
 
     def close(self) -> None:
@@ -48,9 +46,7 @@ class Leaving:
             await self._app(scope, receive, send)
             return
         await _swallow(receive)
-        with tracing(Trace(correlation_id=str(new_id()))):
-            refusal = answer(Draining())
-        await refusal(scope, receive, send)
+        await self._refusals.answer(Draining(), scope)(scope, receive, send)
 
 
 async def _swallow(receive: Receive) -> None:

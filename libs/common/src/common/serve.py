@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -22,6 +23,8 @@ from starlette.types import ASGIApp
 from common.broker import TopologyMismatch
 from common.draining import Leaving
 from common.http.connection import KEEP_ALIVE, Connection, watch
+from common.http.frame import Frame
+from common.http.refusals import Refusals
 from common.migrations import migrate
 from common.service import Service
 from common.settings import BadSetting, ServiceSettings
@@ -73,8 +76,9 @@ def internal_app(services: Sequence[Service]) -> Starlette:
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
+async def listening(app: ASGIApp, host: str, port: int, refusals: Refusals | None = None) -> AsyncIterator[None]:
     """Listen while the block runs; then stop taking connections and finish the requests in hand."""
+    protocol = partial(Connection, refusals=refusals or Refusals())
     config = uvicorn.Config(
         app,
         host=host,
@@ -86,7 +90,7 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
         timeout_graceful_shutdown=15,
         timeout_keep_alive=KEEP_ALIVE,
         loop="none",
-        http=Connection,
+        http=protocol,  # type: ignore[arg-type] # it is called, and nothing else
         ws="none",
         proxy_headers=False,  # whom to believe is a setting of ours
     )
@@ -124,7 +128,9 @@ def _bind(host: str, port: int) -> socket.socket:
 @asynccontextmanager
 async def serving(services: Sequence[Service], app: ASGIApp, settings: ServiceSettings) -> AsyncIterator[None]:
     """Serve while the block runs; then readiness goes, consuming stops, work in hand ends, requests drain."""
-    door = Leaving(app, settings.drain)
+    frame = Frame(origins=settings.cors_origins, https_only=settings.https_only)
+    refusals = Refusals(frame, services[0].metrics.refused)
+    door = Leaving(app, settings.drain, refusals)
     internal_port = settings.internal_port if settings.internal_port is not None else settings.port + 1
     async with AsyncExitStack() as stack:
         for service in services:
@@ -132,7 +138,7 @@ async def serving(services: Sequence[Service], app: ASGIApp, settings: ServiceSe
             stack.push_async_callback(service.close)
         await stack.enter_async_context(listening(internal_app(services), settings.internal_host, internal_port))
         if settings.role != "worker":
-            await stack.enter_async_context(listening(door, settings.host, settings.port))
+            await stack.enter_async_context(listening(door, settings.host, settings.port, refusals))
             stack.push_async_callback(door.noticed)
         for service in services:
             await stack.enter_async_context(service.running())

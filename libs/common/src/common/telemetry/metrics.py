@@ -27,6 +27,7 @@ class Metrics:
             return Histogram(f"souk_{name}", text, labels, buckets=buckets, registry=self.registry)
 
         self.requests = histogram("http_request_seconds", "HTTP requests", _REQUESTS, "method", "route", "status")
+        self.refused = counter("http_refused_total", "Answers to what no application saw", "status")
         self.published = counter("events_published_total", "Events confirmed by the broker", "type")
         self.publish_failures = counter("events_publish_failures_total", "Publishes not confirmed", "type", "reason")
         self.handled = counter("events_handled_total", "Events worked by a handler", "type")
