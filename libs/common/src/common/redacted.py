@@ -35,6 +35,6 @@ def redact(error: BaseException) -> None:
             waiting.append(one.orig)
         if isinstance(one, BaseExceptionGroup):
             waiting += one.exceptions
-        # SQLAlchemy and its adapter have made one text of it already.
+        # Whoever raised it may have made one text of it already.
         if any(isinstance(arg, str) and _DETAIL in arg for arg in one.args):
             one.args = tuple(arg.partition(_DETAIL)[0] if isinstance(arg, str) else arg for arg in one.args)
