@@ -11,7 +11,7 @@ from common.faults import faultpoint
 from common.loops import LeaseLost, claim, renew, under_lease
 from common.telemetry import tracing
 from payments.actions.events import apply_event, postpone_event, store_listed
-from payments.loops.world import World
+from payments.loops.world import World, in_words
 from payments.models import Cursor, ProviderEvent
 
 log = structlog.get_logger(__name__)
@@ -77,8 +77,8 @@ class Backfill:
         except LeaseLost:
             raise
         except Exception as trouble:  # noqa: BLE001 - whatever it was, the list is asked for again
-            log.warning("events not listed", provider=self.name, error=repr(trouble))
-            error = repr(trouble)
+            log.warning("events not listed", provider=self.name, error=in_words(trouble))
+            error = in_words(trouble)
         async with self._world.database.transaction() as session:
             row = await under_lease(session, cursor)
             if error is None:

@@ -55,11 +55,16 @@ async def ask(world: World, about: Payment | Refund, call: Callable[[], Awaitabl
         log.error("PROVIDER REFUSES OUR CREDENTIALS: mend its keys", provider=about.provider, error=str(error))  # noqa: TRY400 - the trace says nothing more
         return Unknown(str(error))
     except (UnknownOutcome, TimeoutError) as error:
-        log.warning("outcome unknown", provider=about.provider, id=str(about.id), error=repr(error))
-        return Unknown(repr(error))
+        log.warning("outcome unknown", provider=about.provider, id=str(about.id), error=in_words(error))
+        return Unknown(in_words(error))
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         log.error("answer of an unheard shape", provider=about.provider, id=str(about.id), error=repr(error))  # noqa: TRY400 - the trace says nothing more
         return Unknown(repr(error))
+
+
+def in_words(error: BaseException) -> str:
+    """Return the sentence that an outcome of ours is, and anything else as Python shows it."""
+    return str(error) or repr(error) if isinstance(error, UnknownOutcome) else repr(error)
 
 
 def forgotten(world: World, called_at: datetime | None) -> bool:

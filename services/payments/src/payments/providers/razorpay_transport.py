@@ -14,6 +14,7 @@ import requests
 
 from payments.errors import NotAllowed, Refused, UnknownOutcome
 from payments.providers.reading import Json
+from payments.providers.unanswered import unanswered
 
 _AT_ONCE: Final = 8
 _LARGEST_ANSWER: Final = 4 * 1024 * 1024
@@ -61,7 +62,7 @@ class Transport:
         except (Refused, UnknownOutcome):
             raise
         except TimeoutError as error:
-            raise UnknownOutcome(f"no answer within {self._limit} s") from error
+            raise UnknownOutcome(f"Razorpay did not answer within {self._limit:g} s") from error
         except Exception as error:
             raise UnknownOutcome(repr(error)[:500]) from error
         return answered
@@ -118,7 +119,7 @@ class _Line:
             with response:
                 body = _read(response, until)
         except (requests.RequestException, OSError, ValueError) as error:
-            raise UnknownOutcome(f"no whole answer: {error!r}"[:500]) from error
+            raise UnknownOutcome(unanswered("Razorpay", error)) from error
         return _Answer(200, _accepted(response.status_code, body))
 
 

@@ -10,6 +10,7 @@ import stripe
 
 from payments.errors import NotAllowed, Refused, UnknownOutcome
 from payments.providers.reading import Json
+from payments.providers.unanswered import unanswered
 
 API_VERSION: Final = "2026-10-28.endive"
 _LARGEST_ANSWER: Final = 4 * 1024 * 1024
@@ -59,7 +60,7 @@ class Transport(stripe.HTTPClient):
                 async with asking as response:
                     return await _read(response), response.status_code, response.headers
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError) as error:
-            raise _no_answer(repr(error)) from error
+            raise _no_answer(unanswered("Stripe", error)) from error
 
     async def close_async(self) -> None:
         await self._client.aclose()
@@ -83,6 +84,8 @@ async def answer(call: Awaitable[Any]) -> Json:
         raise NotAllowed(str(error)) from error
     except (stripe.CardError, stripe.InvalidRequestError) as error:
         raise RefusedParameter(error) from error
+    except stripe.APIConnectionError as error:
+        raise UnknownOutcome(str(error)[:500]) from error
     except Exception as error:
         # 5xx, 429, 409 (key in use, lock timeout), a key used with other parameters, no connection, no JSON.
         raise UnknownOutcome(repr(error)[:500]) from error
@@ -96,10 +99,10 @@ async def _read(response: httpx2.Response) -> bytes:
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > _LARGEST_ANSWER:
-            raise _no_answer("larger than any of Stripe's")
+            raise _no_answer("an answer larger than any of Stripe's")
     return bytes(body)
 
 
 def _no_answer(why: str) -> Exception:
-    error: Exception = stripe.APIConnectionError(f"no whole answer: {why}")  # type: ignore[no-untyped-call]
+    error: Exception = stripe.APIConnectionError(why)  # type: ignore[no-untyped-call]
     return error
