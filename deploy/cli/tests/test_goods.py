@@ -86,6 +86,7 @@ def test_a_line_of_cells_is_read_or_named(tmp_path: Path) -> None:
         "not as many cells as the first line has columns",
         "metadata is written as JSON",
     ]
+    assert [line.sku for line in (two, three, four)] == ["B", "C", "D"]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,11 @@ def product_of(cells: Mapping[str, str]) -> Json:
     return product
 
 
+def sku_of(cells: Mapping[str, str]) -> str | None:
+    """Return whose line it is, whatever is in its other cells."""
+    return _plain(cells.get("sku", "")) or None
+
+
 def cells_of(product: Json) -> dict[str, str]:
     """Return a product to import as a line of cells."""
     cells = {name: str(product[name]) for name in (*_TEXT, *_NUMBERS) if product.get(name) is not None}

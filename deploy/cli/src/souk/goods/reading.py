@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from souk.goods.columns import COLUMNS, CellError, product_of
+from souk.goods.columns import COLUMNS, CellError, product_of, sku_of
 
 Json = dict[str, Any]
 _LONGEST: Final = 200_000  # bytes of a line; the API takes 256 kB
@@ -20,12 +20,16 @@ class FileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the file, counted from 1: the product it stands for, or what is wrong with it. `read` is in bytes."""
+    """A line of the file, counted from 1: the product it stands for, or what is wrong with it. `read` is in bytes.
+
+    `sku` is whose line it is, where that was read of a line that otherwise cannot be.
+    """
 
     number: int
     product: Json | None
     wrong: str
     read: int
+    sku: str | None = None
 
 
 def read_lines(path: Path) -> Iterator[Line]:
@@ -80,11 +84,11 @@ def _csv(file: BinaryIO) -> Iterator[Line]:
 
 def _row(number: int, cells: dict[str, str], whole: bool, read: int) -> Line:  # noqa: FBT001 - what was found
     if not whole:
-        return Line(number, None, "not as many cells as the first line has columns", read)
+        return Line(number, None, "not as many cells as the first line has columns", read, sku_of(cells))
     try:
         return Line(number, product_of(cells), "", read)
     except CellError as error:
-        return Line(number, None, str(error), read)
+        return Line(number, None, str(error), read, sku_of(cells))
 
 
 def _text(file: BinaryIO) -> Iterator[str]:

@@ -88,7 +88,11 @@ class Importer:
 
 
 def _unreadable(line: Line) -> Json:
-    return {"state": "refused", "sku": None, "errors": [{"pointer": "#", "code": "unreadable", "detail": line.wrong}]}
+    return {
+        "state": "refused",
+        "sku": line.sku,
+        "errors": [{"pointer": "#", "code": "unreadable", "detail": line.wrong}],
+    }
 
 
 def _passes(error: BaseException) -> bool:
