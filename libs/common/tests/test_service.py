@@ -5,6 +5,7 @@ from functools import partial
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from common.broker import Delivery, InProcessWire, RabbitWire
 from common.events import Envelope, Trace, new_id, with_sequence
@@ -14,7 +15,7 @@ from common.migrations import migrate
 from common.outbox import emit
 from common.serve import internal_app, serving
 from common.service import opener, sealer
-from common.settings import BadSetting
+from common.settings import BadSetting, ServiceSettings
 from common.testing import OneService, bearer, encode, one_service, open_as, seal_for, seal_settings
 from souk.machines.ports import free_port
 
@@ -119,6 +120,23 @@ async def test_a_service_is_ready_when_it_has_keys_and_hears_and_says_what_is_mi
 async def test_what_a_service_listens_to_is_what_its_handlers_are_for(put_together):
     hearer = put_together().hearer
     assert (hearer.service, hearer.types) == ("greeter", {"test.greeted"})
+
+
+class Doubtful(ServiceSettings):
+    """Settings that can be used, and hardly are meant."""
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        return ("NOBODY is not set: nobody hears.",)
+
+
+async def test_what_is_doubtful_about_the_settings_is_in_the_log_at_the_start(put_together):
+    service = put_together(SOUK_ROLE="api")
+    service.settings = Doubtful(**service.settings.model_dump())
+    with capture_logs() as logs:
+        async with service.running():
+            pass
+    assert logs[0] == {"event": "NOBODY is not set: nobody hears.", "service": "greeter", "log_level": "warning"}
 
 
 async def test_an_api_neither_hears_nor_relays(put_together, eventually):

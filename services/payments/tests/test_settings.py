@@ -69,6 +69,9 @@ _RAZORPAY_TEST = _RAZORPAY_LIVE | {"RAZORPAY_KEY_ID": "rzp_test_1"}
             {**_BASE, "STRIPE_SECRET_KEY": "sk_test_1", "SEAL_PUBLIC_KEYS": "{}"},
             "SEAL_PUBLIC_KEYS names no key of orders",
         ),
+        ({**_BASE, "STRIPE_SECRET_KEY": "sk_live_1"}, "STRIPE_SECRET_KEY is a live key"),
+        ({**_BASE, "STRIPE_SECRET_KEY": "rk_live_1"}, "STRIPE_SECRET_KEY is a live key"),
+        ({**_BASE, **_RAZORPAY_LIVE}, "RAZORPAY_KEY_ID is a live key"),
         ({**_BASE, "PAYMENT_POLLS": "30s,soon"}, "PAYMENT_POLLS"),
         ({**_BASE, "PROVIDER_TIMEOUT": "0s"}, "PROVIDER_TIMEOUT"),
     ],
@@ -91,6 +94,22 @@ def test_live_keys_of_either_provider_start_in_production(keys) -> None:
 def test_a_worker_in_production_hears_no_webhooks_and_needs_none_of_their_secrets() -> None:
     given = {**_PRODUCTION, "STRIPE_SECRET_KEY": "sk_live_1", "SOUK_ROLE": "worker"}
     assert load(PaymentsSettings, given).stripe_webhook_secrets == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "doubted"),
+    [
+        ({}, []),
+        (_TEST | _RAZORPAY_TEST, []),
+        ({"STRIPE_SECRET_KEY": "sk_test_1"}, ["STRIPE_WEBHOOK_SECRET is not set"]),
+        (_RAZORPAY_TEST | {"RAZORPAY_WEBHOOK_SECRET": ""}, ["RAZORPAY_WEBHOOK_SECRET is not set"]),
+        (_TEST | {"STRIPE_WEBHOOK_SECRET": "whsec_1,we_2"}, ["STRIPE_WEBHOOK_SECRET does not begin with whsec_"]),
+    ],
+)
+def test_webhooks_that_cannot_be_verified_are_doubted_at_the_start(given, doubted) -> None:
+    found = load(PaymentsSettings, {**_BASE, **given}).doubts
+    assert [sentence.startswith(words) for sentence, words in zip(found, doubted, strict=True)] == [True] * len(doubted)
+    assert load(PaymentsSettings, {**_BASE, **given, "SOUK_ROLE": "worker"}).doubts == ()
 
 
 def test_a_provider_without_credentials_is_off() -> None:

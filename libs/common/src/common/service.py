@@ -89,6 +89,8 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the service's workers; at the end stop consuming and finish what is in hand."""
+        for sentence in self.settings.doubts:
+            log.warning(sentence, service=self.name)
         await self._check_topology()
         self._tasks = [asyncio.create_task(work, name=f"{self.name} {name}") for name, work in self._work()]
         for task in self._tasks:

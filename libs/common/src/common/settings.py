@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -158,6 +158,11 @@ class ServiceSettings(BaseModel):
             value = getattr(self, field)
             if isinstance(value, SecretStr) and any_guessable(value.get_secret_value()):
                 raise _bad(str(info.alias), "must not be a default in production: choose one that nobody can guess")
+
+    @property
+    def doubts(self) -> Sequence[str]:
+        """What works, but hardly as it is meant: sentences for the operator, which the log has at the start."""
+        return ()
 
     @property
     def internal(self) -> int:

@@ -117,6 +117,7 @@ class PaymentsSettings(ServiceSettings):
     @model_validator(mode="after")
     def _in_production(self) -> Self:
         if self.environment != "production":
+            self._refuse_live_keys()
             return self
         if not self.stripe_key and not self.razorpay_key_id:
             raise ValueError(
@@ -128,6 +129,15 @@ class PaymentsSettings(ServiceSettings):
                 raise ValueError(f"{name} must be https: buyers are led there after they have paid.")
         return self
 
+    def _refuse_live_keys(self) -> None:
+        key = self.stripe_key.get_secret_value() if self.stripe_key else ""
+        for name, value in (("STRIPE_SECRET_KEY", key), ("RAZORPAY_KEY_ID", self.razorpay_key_id or "")):
+            if value.startswith(_LIVE):
+                raise ValueError(
+                    f"{name} is a live key, which only SOUK_ENV=production takes: elsewhere passwords are known to "
+                    "everybody. Write a test key."
+                )
+
     def _check_providers_in_production(self) -> None:
         if guessable(self.razorpay_key_id or "none"):
             raise ValueError("RAZORPAY_KEY_ID must not be the sandbox's in production: write your own.")
@@ -136,12 +146,29 @@ class PaymentsSettings(ServiceSettings):
                 raise ValueError(f"{name} must not be set in production: money goes to the provider itself.")
         if self.role == "worker":
             return
-        for name, key, secrets in (
-            ("STRIPE_WEBHOOK_SECRET", self.stripe_key, self.stripe_webhook_secrets),
-            ("RAZORPAY_WEBHOOK_SECRET", self.razorpay_key_id, self.razorpay_webhook_secrets),
-        ):
-            if key and not secrets:
-                raise ValueError(f"{name} is missing: without it every webhook is refused.")
+        for provider in self._unheard():
+            raise ValueError(f"{provider.upper()}_WEBHOOK_SECRET is missing: without it every webhook is refused.")
+
+    def _unheard(self) -> list[str]:
+        """Return the providers that are on and whose webhooks no secret verifies."""
+        secrets = {"Stripe": self.stripe_webhook_secrets, "Razorpay": self.razorpay_webhook_secrets}
+        keys = {"Stripe": self.stripe_key, "Razorpay": self.razorpay_key_id}
+        return [provider for provider, key in keys.items() if key and not secrets[provider]]
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What is odd about webhooks, which workers do not hear."""
+        if self.role == "worker":
+            return ()
+        found = [
+            f"{provider.upper()}_WEBHOOK_SECRET is not set: webhooks of {provider} are refused, payments are polled."
+            for provider in self._unheard()
+        ]
+        if not all(secret.startswith("whsec_") for secret in self.stripe_webhook_secrets):
+            found.append(
+                "STRIPE_WEBHOOK_SECRET does not begin with whsec_, as Stripe's do: its webhooks may be refused."
+            )
+        return tuple(found)
 
     @property
     def stripe_webhook_secrets(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 from starlette.datastructures import Headers
+from structlog.testing import capture_logs
 
 from payments.errors import MalformedWebhook, SignatureInvalid
 
@@ -50,6 +51,16 @@ async def test_another_secret_is_not_genuine_nor_is_any_without_one(way) -> None
     for secret in ("", "hook_old"):
         with pytest.raises(SignatureInvalid):
             secretless.verify(body, way.sign(body, secret or None), datetime.now(UTC))
+
+
+async def test_a_flood_of_webhooks_without_a_secret_is_one_line_of_the_log(way) -> None:
+    body, secretless = BODIES[way.provider_name], way.another(secrets=())
+    with capture_logs() as logs:
+        for _ in range(5):
+            with pytest.raises(SignatureInvalid):
+                secretless.verify(body, way.sign(body), datetime.now(UTC))
+    (line,) = logs
+    assert line["event"].startswith(f"{way.provider_name.upper()}_WEBHOOK_SECRET is not set")
 
 
 def spoilt(value: str) -> list[str]:

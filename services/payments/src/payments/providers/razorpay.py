@@ -17,6 +17,7 @@ from payments.providers.razorpay_facts import NAME, belongs_to, order_facts, ref
 from payments.providers.razorpay_signature import check_webhook, handed_back_order
 from payments.providers.razorpay_transport import RazorpayAccess, Transport
 from payments.providers.reading import Json, documented, one_header, our_id
+from payments.providers.unheard import Unheard
 from payments.settings import PaymentsSettings
 
 Facts = tuple[ProviderFact, ...]
@@ -53,6 +54,7 @@ class Razorpay:
     def __init__(self, access: RazorpayAccess) -> None:
         self._access = access
         self.livemode = access.livemode
+        self._unheard = Unheard(NAME)
         self._connected: Transport | None = None
 
     def payment_request(self, terms: PaymentTerms) -> str:
@@ -154,6 +156,8 @@ class Razorpay:
                 yield notices("refund", page)
 
     def verify(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice:  # noqa: ARG002 - it signs no time
+        if not self._access.secrets:
+            self._unheard.refused()
         check_webhook(body, one_header(headers, "x-razorpay-signature"), self._access.secrets)
         return read_notice(body, headers)
 

@@ -21,6 +21,7 @@ from payments.providers.stripe_facts import NAME, id_of, in_session, intent_fact
 from payments.providers.stripe_requests import makes_session, payment_request, refund_request
 from payments.providers.stripe_signature import check_signature
 from payments.providers.stripe_transport import RefusedParameter, StripeAccess, Transport, answer, connect
+from payments.providers.unheard import Unheard
 from payments.settings import PaymentsSettings
 
 Facts = tuple[ProviderFact, ...]
@@ -54,6 +55,7 @@ class Stripe:
     def __init__(self, access: StripeAccess) -> None:
         self._access = access
         self.livemode = access.livemode
+        self._unheard = Unheard(NAME)
         self._connected: tuple[asyncio.AbstractEventLoop, Transport, stripe.StripeClient] | None = None
 
     def payment_request(self, terms: PaymentTerms) -> str:
@@ -118,6 +120,8 @@ class Stripe:
             yield notices(page)
 
     def verify(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice:
+        if not self._access.secrets:
+            self._unheard.refused()
         check_signature(body, one_header(headers, "stripe-signature"), self._access.secrets, now)
         return read_notice(body)
 
