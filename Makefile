@@ -105,7 +105,8 @@ clean: ## Delete the environment and all caches, but no data
 
 up: $(READY) ## Build and start all containers, or what has changed of them; ORDERS_WORKERS=3 in .env makes more
 	@$(BIN)/souk secrets
-	@docker compose up --detach --build --wait $(ARGS)
+	@docker compose up --detach --build --wait $(ARGS) || { code=$$?; $(last_words); exit $$code; }
+	@$(BIN)/souk welcome
 
 roll: $(READY) ## Replace a service's containers one by one, so that no request is lost: SERVICE=orders
 	@test -n "$(SERVICE)" || { echo "Say which: make roll SERVICE=orders (of: $(SERVICES))"; exit 2; }
@@ -125,6 +126,12 @@ doctor: ## Open every book of the containers: ARGS="--truth http://sandbox:9000/
 
 # Each of the processes starts servers of its own, so there is a limit to what more of them bring.
 SIDE_BY_SIDE := -n auto --maxprocesses 4
+
+# Of each service whose container has ended badly or is not well, its last lines; Compose itself says no more than a number.
+define last_words
+docker compose ps --all --format '{{.Service}} {{.ExitCode}} {{.Health}}' | awk '$$2 > 0 || $$3 == "unhealthy" {print $$1}' | sort -u | \
+	while read -r name; do printf '\nThe last lines of %s:\n' "$$name"; docker compose logs --no-log-prefix --tail 5 "$$name" < /dev/null; done
+endef
 
 OWN_PACKAGES := $(foreach project,common $(LOCKED),--no-emit-package souk-$(project))
 

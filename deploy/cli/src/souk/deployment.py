@@ -16,6 +16,7 @@ from souk.environment import (
     IMAGEKIT_ACCOUNT,
     SANDBOX_KEYS,
     WEBHOOKS,
+    is_own,
     redeliveries,
     uses_imagekit_sandbox,
     uses_razorpay_sandbox,
@@ -57,7 +58,10 @@ def lay_out(given: Json, folder: Path = FOLDER) -> list[str]:
 
     Secrets that are made stay as they are in secrets.json. In production nothing of the sandbox is written.
     """
-    made, kept = _made(folder / "secrets.json")
+    missing, kept = _kept(folder / "secrets.json")
+    if missing:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / "secrets.json", json.dumps(kept, indent=1), 0o600)
     (folder / "secrets").mkdir(mode=0o700, parents=True, exist_ok=True)
     # Containers read these as another user; nobody else enters the folder above.
     for container, files in _containers(given, kept):
@@ -71,7 +75,22 @@ def lay_out(given: Json, folder: Path = FOLDER) -> list[str]:
             _write(inside / name, text, 0o644)
     lines = (f"{name}={_quoted(value)}\n" for name, value in sorted(_settings(given, kept).items()))
     _write(folder / "settings.env", "".join(lines), 0o600)
-    return made
+    return missing
+
+
+def environments(given: Json, folder: Path = FOLDER) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each service, once per role, with what its containers would read; nothing is written.
+
+    Secrets that are not there yet are made for this look only.
+    """
+    _, kept = _kept(folder / "secrets.json")
+    told = _settings(given, kept)
+    for container, files in _containers(given, kept):
+        service, _, role = container.rpartition("-")
+        if service in SERVICES:
+            own = {name.upper(): text.strip() for name, text in files.items() if name != "database_url"}
+            database = {f"DATABASE_URL_{service.upper()}": files["database_url"]}
+            yield service, {**told, **own, **database, "SOUK_ROLE": role}
 
 
 def admin_at(url: str, given: Json, folder: Path = FOLDER) -> dict[str, str]:
@@ -82,13 +101,10 @@ def admin_at(url: str, given: Json, folder: Path = FOLDER) -> dict[str, str]:
     return {"ADMIN_PASSWORD": password.read_text(), **{name: value for name, value in given.items() if value}}
 
 
-def _made(file: Path) -> tuple[list[str], dict[str, str]]:
-    """Return which secrets were made now, and all of them."""
+def _kept(file: Path) -> tuple[list[str], dict[str, str]]:
+    """Return which secrets are new, and all of them."""
     kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
     missing = {name: make() for name, make in _makers() if name not in kept}
-    if missing:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        _write(file, json.dumps(kept | missing, indent=1), 0o600)
     return list(missing), kept | missing
 
 
@@ -155,6 +171,8 @@ def _secrets(given: Json, kept: Json) -> Json:
     files = dict(kept) | {"stripe_secret_key": SANDBOX_KEYS["stripe"], "s3_secret_access_key": "", "smtp_password": ""}
     if _in_production(given):
         files |= dict.fromkeys(_OF_PROVIDERS, "")
+    # What was made for the sandbox is none of an account's that is the user's own.
+    files |= dict.fromkeys((name for name in _OF_PROVIDERS if is_own(name.partition("_")[0], given)), "")
     return files | {name: given[name.upper()] for name in _OF_USERS if given.get(name.upper(), "").strip()}
 
 

@@ -21,6 +21,7 @@ WEBHOOKS = {
     "razorpay": "RAZORPAY_WEBHOOK_SECRET",
     "imagekit": "IMAGEKIT_WEBHOOK_SECRET",
 }
+_KEYS = {"stripe": "STRIPE_SECRET_KEY", "razorpay": "RAZORPAY_KEY_ID", "imagekit": "IMAGEKIT_PRIVATE_KEY"}
 _LATEST_REDELIVERY = 10.0
 _TAKES_WEBHOOKS = {"imagekit": "assets"}
 
@@ -55,6 +56,11 @@ class Addresses:
 def of_no_system(given: Mapping[str, str]) -> dict[str, str]:
     """Return what of the user's environment concerns any system, also one of another home that pays in the sandbox."""
     return {name: value for name, value in given.items() if not name.startswith(_OF_A_SYSTEM)}
+
+
+def is_own(provider: str, given: Mapping[str, str]) -> bool:
+    """Say whether the user has an account there: what stands in for one is not mixed with it."""
+    return bool(given.get(_KEYS[provider], "").strip())
 
 
 def uses_sandbox(given: Mapping[str, str]) -> bool:
@@ -139,8 +145,7 @@ def environment(service: str, given: Mapping[str, str], home: Home, where: Addre
         "ADMIN_EMAIL": ADMIN_EMAIL,
         "PAYMENT_METHODS": ways_to_pay(given),
         "ADMIN_PASSWORD": kept["ADMIN_PASSWORD"],
-        "STRIPE_WEBHOOK_SECRET": signing["stripe"],
-        "RAZORPAY_WEBHOOK_SECRET": signing["razorpay"],
+        **{name: signing[provider] for provider, name in WEBHOOKS.items() if not is_own(provider, given)},
         "SEAL_PRIVATE_KEY": json.dumps(kept["SEAL_PRIVATE_KEYS"][service]),
         "SEAL_PUBLIC_KEYS": json.dumps(kept["SEAL_PUBLIC_KEYS"]),
         "SMTP_HOST": "127.0.0.1",
@@ -158,7 +163,7 @@ def environment(service: str, given: Mapping[str, str], home: Home, where: Addre
         own |= {"RAZORPAY_KEY_ID": SANDBOX_KEYS["razorpay"], "RAZORPAY_KEY_SECRET": kept["RAZORPAY_KEY_SECRET"]}
     if uses_razorpay_sandbox(given):
         own["RAZORPAY_API_BASE"] = f"{where.sandbox}/razorpay"
-    own |= _imagekit(given, kept, where) | {"IMAGEKIT_WEBHOOK_SECRET": signing["imagekit"]}
+    own |= _imagekit(given, kept, where)
     if given.get("SMTP_HOST"):
         own = {name: value for name, value in own.items() if not name.startswith("SMTP_")}
     return own | {name: value for name, value in given.items() if value.strip()}

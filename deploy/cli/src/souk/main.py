@@ -17,10 +17,11 @@ from common.broker import TopologyMismatch
 from common.sealed import new_key_pair
 from common.settings import BadSetting, Duration
 from souk import demo as play
-from souk import documents, outsiders, parked, rolling, running, webhooks
+from souk import documents, outsiders, parked, running, webhooks
 from souk.connect import database_urls
+from souk.containers import roll, secrets, welcome
 from souk.databases import prepare
-from souk.deployment import admin_at, lay_out
+from souk.deployment import admin_at
 from souk.doctor import doctor as examine_books
 from souk.environment import admin_of
 from souk.gateway.commands import app as gateway_app
@@ -48,6 +49,8 @@ app.add_typer(contracts_app, name="contracts")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(gateway_app, name="gateway")
 app.add_typer(new_app, name="new")
+for of_containers in (secrets, roll, welcome):
+    app.command()(of_containers)
 
 AtHome = Annotated[Path, typer.Option("--home", help="The folder that keeps what a local system remembers.")]
 _HOME = ROOT / ".souk"
@@ -173,20 +176,6 @@ def db_shell(service: str, home: AtHome = _HOME) -> None:
             return await process.wait()
 
     raise typer.Exit(_run(shell()))
-
-
-@app.command()
-def secrets() -> None:
-    """Make what docker-compose.yml reads, in deploy/compose: secrets, once, and the settings of `.env`."""
-    made = lay_out(given())
-    typer.echo(f"Made {len(made)} secrets in deploy/compose." if made else "All secrets are there.")
-
-
-@app.command()
-def roll(service: str) -> None:
-    """Replace a service's containers, one `api` after the other, so that no request is lost; safe to repeat."""
-    for line in rolling.roll(service):
-        typer.echo(line)
 
 
 @app.command()

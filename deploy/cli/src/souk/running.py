@@ -10,11 +10,12 @@ from common.serve import stop_signal
 from common.settings import BadSetting
 from common.telemetry import log_as_json
 from souk.client import Client
-from souk.environment import Addresses, admin_of
+from souk.environment import Addresses, admin_of, environment
 from souk.fleet import many_processes
 from souk.home import Home
 from souk.onebox import one_process
 from souk.seed import CUSTOMER, SELLER, seed
+from souk.welcome import money
 
 console = Console(highlight=False)
 
@@ -67,12 +68,14 @@ def _welcome(home: Home, given: Mapping[str, str], where: Addresses) -> None:
   mailbox        {where.sandbox}/mail
   sandbox        {where.sandbox}
   health         {where.public}/api/v1/health
+  money          {money(environment("payments", given, home, where))}
 
   admin     {email}  {password}
   seller    {SELLER[1]}  {SELLER[2]}
   customer  {CUSTOMER[1]}  {CUSTOMER[2]}
 
-Ctrl-C stops it; everything is remembered until `make reset`."""
+Ctrl-C stops it; everything is remembered until `make reset`.""",
+        soft_wrap=True,
     )
 
 

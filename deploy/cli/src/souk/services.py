@@ -1,4 +1,4 @@
-"""The services of the system: how each is built, and where its migrations are. The only place that imports them."""
+"""The services: how each is built, what it reads, where its migrations are. The only place that imports them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +12,7 @@ import payments.main
 from common.broker import Wire
 from common.inbox import EventRouter
 from common.service import Service
+from common.settings import ServiceSettings
 
 Build = Callable[[Mapping[str, str], Wire | None], Service]
 
@@ -20,6 +21,9 @@ class _Main(Protocol):
     """A service's `main`."""
 
     MIGRATIONS: Path
+
+    @property
+    def SETTINGS(self) -> type[ServiceSettings]: ...  # noqa: N802 - a constant of a module
 
     def build(self, environ: Mapping[str, str], wire: Wire | None = None) -> Service: ...
 
@@ -38,4 +42,5 @@ EVENTS: Final[tuple[EventRouter, ...]] = (
     notifier.main.events,
 )
 BUILDERS: Final[Mapping[str, Build]] = {name: main.build for name, main in _MAINS.items()}
+SETTINGS: Final[Mapping[str, type[ServiceSettings]]] = {name: main.SETTINGS for name, main in _MAINS.items()}
 MIGRATIONS: Final[Mapping[str, Path]] = {name: main.MIGRATIONS for name, main in _MAINS.items()}

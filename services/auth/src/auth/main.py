@@ -15,11 +15,12 @@ from common.service import Doors, Service, build_service, open_service_database
 from common.settings import load
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+SETTINGS = AuthSettings
 
 
 def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     """Return the service, not yet running; raises BadSetting."""
-    settings = load(AuthSettings, environ)
+    settings = load(SETTINGS, environ)
     database = open_service_database(settings)
     hasher = Hasher(settings.argon2_profile)
     doors = Doors(

@@ -15,14 +15,15 @@ from common.serve import main
 from common.service import Doors, Service, build_service, open_service_database
 from common.settings import load
 
-__all__ = ["MIGRATIONS", "build", "events"]
+__all__ = ["MIGRATIONS", "SETTINGS", "build", "events"]
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+SETTINGS = CatalogSettings
 
 
 def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     """Return catalog, not yet running."""
-    settings = load(CatalogSettings, environ)
+    settings = load(SETTINGS, environ)
     database = open_service_database(settings)
     stores, meters = configured(settings), Meters()
     doors = Doors(

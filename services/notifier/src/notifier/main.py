@@ -16,14 +16,15 @@ from notifier.meters import Meters
 from notifier.routes import notifications
 from notifier.settings import NotifierSettings
 
-__all__ = ["MIGRATIONS", "build", "events"]
+__all__ = ["MIGRATIONS", "SETTINGS", "build", "events"]
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+SETTINGS = NotifierSettings
 
 
 def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     """Return the service, not yet running."""
-    settings = load(NotifierSettings, environ)
+    settings = load(SETTINGS, environ)
     database = open_service_database(settings)
     letters = Letters(settings.sender, settings.shop_url)
     meters = Meters()

@@ -13,14 +13,15 @@ from orders.loops import orders_loops
 from orders.routes import ROUTERS
 from orders.settings import OrdersSettings
 
-__all__ = ["MIGRATIONS", "build", "events"]
+__all__ = ["MIGRATIONS", "SETTINGS", "build", "events"]
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+SETTINGS = OrdersSettings
 
 
 def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     """Return the service as the environment describes it."""
-    settings = load(OrdersSettings, environ)
+    settings = load(SETTINGS, environ)
     database = open_service_database(settings)
     doors = Doors(
         routers=ROUTERS, events=events, loops=orders_loops(database, settings), state={"opener": opener(settings)}

@@ -16,14 +16,15 @@ from payments.providers.measured import measured
 from payments.routes import routers
 from payments.settings import PaymentsSettings
 
-__all__ = ["MIGRATIONS", "build", "events"]
+__all__ = ["MIGRATIONS", "SETTINGS", "build", "events"]
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+SETTINGS = PaymentsSettings
 
 
 def build(environ: Mapping[str, str], wire: Wire | None = None) -> Service:
     """Return the service as the environment describes it."""
-    settings = load(PaymentsSettings, environ)
+    settings = load(SETTINGS, environ)
     database = open_service_database(settings)
     meters = Meters()
     meters.watch(database)
