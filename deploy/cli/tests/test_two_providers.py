@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import product
 from typing import Any
 from uuid import UUID
@@ -15,7 +14,6 @@ import pytest
 import pytest_asyncio
 
 from common.db import plain_dsn
-from souk.doctor import examine
 from souk.environment import Addresses, admin_of
 from souk.home import SERVICES, Home
 from souk.hurt import visits
@@ -25,6 +23,7 @@ from souk.hurt.drain import drain
 from souk.hurt.plans import INTENT, RAZORPAY, Plan, payment
 from souk.hurt.same import Again, compared, plans_of, read, weathers
 from souk.hurt.tills import Tills
+from souk.hurt.verdict import open_books
 from souk.hurt.workload import Crowd
 from souk.machines.ports import free_port
 from souk.onebox import one_process
@@ -59,8 +58,7 @@ class Town:
     async def offences(self) -> list[str]:
         """Whatever the doctor finds once nothing moves any more, and whatever was promised and not kept."""
         moving = await drain(self.databases, self.dial)
-        report = await examine(self.databases, truth_url=f"{self.where.sandbox}/truth", grace=timedelta(0))
-        found = [line for finding in (*report.findings, *report.in_flight) for line in finding.lines()]
+        _, found = await open_books(self.databases, f"{self.where.sandbox}/truth")
         return [*moving, *found, *await self.crowd.ledger.check(self.databases)]
 
     async def rows(self, service: str, sql: str, *args: object) -> list[tuple[Any, ...]]:

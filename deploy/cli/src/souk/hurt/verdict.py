@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -32,7 +32,7 @@ async def judge(stage: Stage) -> Verdict:
     began = time.monotonic()
     wrong = [f"still moving: {what}" for what in await drain(stage.databases, stage.dial)]
     drained = time.monotonic() - began
-    rows, findings = await _examine(stage)
+    rows, findings = await open_books(stage.databases, f"{stage.fleet.where.sandbox}/truth")
     return Verdict([*wrong, *findings, *await stage.crowd.ledger.check(stage.databases)], rows, drained)
 
 
@@ -41,13 +41,12 @@ def words(error: Exception) -> str:
     return str(error) if isinstance(error, _EXPECTED) else repr(error)
 
 
-async def _examine(stage: Stage) -> tuple[int, Sequence[str]]:
+async def open_books(databases: Mapping[str, str], truth: str) -> tuple[int, Sequence[str]]:
     """Return how many rows were examined, and what is wrong: what is due just now is not so any more a moment later."""
-    truth = f"{stage.fleet.where.sandbox}/truth"
-    report = await examine(stage.databases, truth_url=truth, grace=timedelta(0))
+    report = await examine(databases, truth_url=truth, grace=timedelta(0))
     if first := _findings(report):
         await asyncio.sleep(_MOMENT)
-        second = _findings(await examine(stage.databases, truth_url=truth, grace=timedelta(0)))
+        second = _findings(await examine(databases, truth_url=truth, grace=timedelta(0)))
         return report.examined, _lasting(first, second)
     return report.examined, []
 
