@@ -16,19 +16,13 @@ from souk.deployment import admin_at, lay_out
 from souk.home import SERVICES
 from souk.services import BUILDERS
 
+from .live import LIVE
+
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 CONTAINERS: dict[str, Any] = COMPOSE["services"]
 OURS = [name for name, it in CONTAINERS.items() if it["image"].startswith("souk/")]
 OF_SERVICES = [f"{service}-{role}" for service in SERVICES for role in ("api", "worker")]
-LIVE = {
-    "SOUK_ENV": "production",
-    "PUBLIC_URL": "https://api.shop.test",
-    "STRIPE_SECRET_KEY": "sk_live_1",
-    "STRIPE_WEBHOOK_SECRET": "whsec_1",
-    "SMTP_HOST": "smtp.shop.test",
-    "MAIL_FROM": "Shop <shop@shop.test>",
-}
 
 
 @pytest.fixture

@@ -10,14 +10,7 @@ from souk.deployment import environments, lay_out
 from souk.environment import is_own
 from souk.welcome import money, of_containers
 
-LIVE = {
-    "SOUK_ENV": "production",
-    "PUBLIC_URL": "https://api.shop.test",
-    "STRIPE_SECRET_KEY": "sk_live_1",
-    "STRIPE_WEBHOOK_SECRET": "whsec_1",
-    "SMTP_HOST": "smtp.shop.test",
-    "MAIL_FROM": "Shop <shop@shop.test>",
-}
+from .live import LIVE
 
 
 @pytest.fixture
