@@ -33,7 +33,10 @@ class Rush:
 
 
 class Crowd:
-    """The workload. It arrives while it is `open`; who has come finishes. `turned_away` counts those without room."""
+    """The workload. It arrives while it is `open`; who has come finishes.
+
+    `visited` are the purchases of who came by himself and has left, `turned_away` counts those without room.
+    """
 
     def __init__(
         self, http: httpx2.AsyncClient, shop: tuple[str, str], operator: tuple[str, str], dice: random.Random
@@ -41,6 +44,7 @@ class Crowd:
         self._http, (self._base, sandbox) = http, shop
         self._tills, self._dice = Tills(http, sandbox), dice
         self.rush, self.turned_away = Rush(), 0
+        self.visited: list[Purchase] = []
         self._operator = Customer(http, self._base, *operator)
         self.ledger = Ledger()
         self.customers: list[Customer] = []
@@ -83,7 +87,7 @@ class Crowd:
                 self.turned_away += 1
                 continue
             plan, whim = draw(self._dice, self.customers, self.products), self._dice.random()
-            self._enter(self.buy(replace(plan, thinks=plan.thinks * self.rush.thinking)))
+            self._enter(self._come(replace(plan, thinks=plan.thinks * self.rush.thinking)))
             if whim < _JOINS:
                 self._enter(_patiently(self._join()))
             elif whim < _JOINS + _RETURNS:
@@ -153,6 +157,9 @@ class Crowd:
         await customer.register(name)
         self.ledger.accounts.append(customer)
         return customer
+
+    async def _come(self, plan: Plan) -> None:
+        self.visited.append(await self.buy(plan))
 
     async def _join(self) -> None:
         await (await self._newcomer(f"visitor-{uuid4()}")).sign_in()

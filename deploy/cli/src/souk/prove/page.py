@@ -13,7 +13,7 @@ from souk.prove.arsenal import BROKER, POSTGRES, PROVIDERS
 from souk.prove.charts import Axis, Bar, Points, bars, lines
 from souk.prove.nemesis import Struck
 from souk.prove.proof import Proof
-from souk.prove.telling import waits
+from souk.prove.telling import made, waits
 
 _STYLE: Final = (Path(__file__).parent / "page.css").read_text()
 _BUCKETS: Final = 90
@@ -55,7 +55,7 @@ def _parts(proof: Proof) -> Iterator[str]:
 
 
 def _facts(proof: Proof) -> Iterator[tuple[str, str]]:
-    yield "purchases", f"{len(proof.placed):,} in {proof.lasted:.0f} s, by {proof.accounts} accounts"
+    yield "made", made(proof)
     yield from waits(proof)
     yield "up again", f"{proof.recovered:.1f} s after the last fault"
     yield "drained", f"{proof.drained:.0f} s after the last customer had left"

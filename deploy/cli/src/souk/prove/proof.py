@@ -11,7 +11,10 @@ from souk.prove.pulse import Pulse
 
 @dataclass(slots=True)
 class Proof:
-    """The findings: nothing in `wrong` means that everything held."""
+    """The findings: nothing in `wrong` means that everything held.
+
+    `visited` are those of the purchases that were answered with an order and that no fault had sent.
+    """
 
     seed: int
     minutes: float
@@ -19,6 +22,7 @@ class Proof:
     struck: Sequence[Struck] = ()
     wrong: list[str] = field(default_factory=list)
     purchases: Sequence[Purchase] = ()
+    visited: Sequence[Purchase] = ()
     began: float = 0
     lasted: float = 0
     recovered: float = 0

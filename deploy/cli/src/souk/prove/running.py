@@ -24,7 +24,7 @@ from souk.prove.telling import tell_blow
 _TEMPO: Final = {"SOUK_PACE": "12"}
 _ROOM: Final = 240  # who finds so many inside turns round, or a slow machine would be buried
 _THINKING: Final = 0.4
-_FEWEST: Final = 0.9  # of those who were to come
+_FEWEST: Final = 0.8  # of those who were to come
 _WORKERS: Final = (1, 2)
 _DEAD: Final = "queues/%2F/events.dead"
 
@@ -72,8 +72,9 @@ async def _find_out(stage: Stage, proof: Proof) -> None:
     verdict = await judge(stage)
     proof.drained, proof.rows, proof.purchases = verdict.drained, verdict.rows, stage.crowd.ledger.purchases
     proof.accounts, proof.turned_away = len(stage.crowd.ledger.accounts), stage.crowd.turned_away
+    proof.visited = [purchase for purchase in stage.crowd.visited if purchase.answers]
     proof.wrong += [*verdict.wrong, *await stage.crowd.all_return()]
     if dead := int((await stage.managed("GET", _DEAD)).get("messages") or 0):
         proof.wrong.append(f"the broker gave up on {dead} messages")
-    if len(proof.placed) < _FEWEST * proof.rate * 60 * proof.minutes:
-        proof.wrong.append(f"only {len(proof.placed)} purchases were made: that proves too little")
+    if len(proof.visited) < _FEWEST * proof.rate * 60 * proof.minutes:
+        proof.wrong.append(f"only {len(proof.visited)} who came got an order: that proves too little")

@@ -35,10 +35,17 @@ def waits(proof: Proof) -> Iterator[tuple[str, str]]:
     yield "card to paid", percentiles(paid)
 
 
+def made(proof: Proof) -> str:
+    """Return how many purchases there were, as words."""
+    sent = len(proof.placed) - len(proof.visited)
+    by_faults = f" and {sent:,} sent by faults" if sent else ""
+    return f"{len(proof.visited):,} purchases{by_faults} in {proof.lasted:.0f} s, by {proof.accounts} accounts"
+
+
 def tell_end(proof: Proof) -> None:
     """Print what it all came to."""
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in proof.outcomes.most_common())
-    console.print(f"\n{len(proof.placed)} purchases in {proof.lasted:.0f} s, {proof.accounts} accounts: {outcomes}")
+    console.print(f"\n{made(proof)}: {outcomes}")
     if proof.turned_away:
         console.print(f"{proof.turned_away} found no room")
     console.print("; ".join(f"{what} {how}" for what, how in waits(proof)))
