@@ -22,7 +22,7 @@ from souk.prove.telling import tell_blow
 
 # Eleven processes ask their tables so often that a hurried tempo costs most of a core; this one costs a fifth.
 _TEMPO: Final = {"SOUK_PACE": "12"}
-_ROOM: Final = 240  # who finds so many inside turns round, or a slow machine would be buried
+_ROOM: Final = 360  # who finds so many inside turns round, or a slow machine would be buried
 _THINKING: Final = 0.4
 _FEWEST: Final = 0.8  # of those who were to come
 _WORKERS: Final = (1, 2)
