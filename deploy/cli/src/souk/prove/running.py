@@ -24,7 +24,7 @@ from souk.prove.telling import tell_blow
 _TEMPO: Final = {"SOUK_PACE": "12"}
 _ROOM: Final = 360  # who finds so many inside turns round, or a slow machine would be buried
 _THINKING: Final = 0.4
-_FEWEST: Final = 0.8  # of those who were to come
+_FEWEST: Final = 0.9  # of those who were to come
 _WORKERS: Final = (1, 2)
 _DEAD: Final = "queues/%2F/events.dead"
 
