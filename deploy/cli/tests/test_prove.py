@@ -5,6 +5,7 @@ import random
 import re
 from collections import Counter
 from itertools import pairwise
+from types import SimpleNamespace
 from uuid import uuid4
 
 import httpx2
@@ -147,19 +148,13 @@ async def test_a_customer_who_is_asked_to_wait_waits():
 async def test_people_come_at_their_rate_from_the_moment_the_doors_open_whoever_is_inside():
     crowd = Crowd(None, ("http://shop", "http://sandbox"), ("a@souk.test", "password"), random.Random(1))
     crowd.customers, crowd.products = [Customer(None, "http://shop", "b@souk.test", "p")], [{"id": "1"}] * 4
-    crowd.rush, crowd.buy = Rush(100, 1_000), lambda _plan: come()
-    came = []
-
-    async def come():
-        came.append(1)
-        await asyncio.sleep(60)
-
+    crowd.rush, crowd.visit = Rush(100, 1_000), lambda *_: SimpleNamespace(carry_out=lambda: asyncio.sleep(60))
     crowd.open()
     arriving = asyncio.create_task(crowd.arrive())
     await asyncio.sleep(0.5)
     arriving.cancel()
     crowd.close()
-    assert 20 < len(came) < 90
+    assert 20 < len(crowd.visits) < 90
     for visit in crowd._inside:
         visit.cancel()
 

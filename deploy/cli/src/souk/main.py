@@ -134,7 +134,7 @@ def prove(
     home: AtHome = _HOME,
     seed: Annotated[int, typer.Option(help="What strikes when.")] = 1,
     minutes: Annotated[float, typer.Option(help="How long people buy; six faults a minute.")] = 1,
-    rate: Annotated[float, typer.Option(help="How many people come in a second; fewer for a slow machine.")] = 6.3,
+    rate: Annotated[float, typer.Option(help="How many people come in a second; fewer for a slow machine.")] = 6.2,
     page: Annotated[Path | None, typer.Option(help="Where the HTML page goes.")] = None,
 ) -> None:
     """Let faults overlap while a crowd buys from a system of its own, then open every book; exits 1 if one is wrong."""

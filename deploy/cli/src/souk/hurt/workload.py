@@ -35,7 +35,7 @@ class Rush:
 class Crowd:
     """The workload. It arrives while it is `open`; who has come finishes.
 
-    `visited` are the purchases of who came by himself and has left, `turned_away` counts those without room.
+    `visits` are the purchases of who came in by himself, `turned_away` counts those without room.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Crowd:
         self._http, (self._base, sandbox) = http, shop
         self._tills, self._dice = Tills(http, sandbox), dice
         self.rush, self.turned_away = Rush(), 0
-        self.visited: list[Purchase] = []
+        self.visits: list[Purchase] = []
         self._operator = Customer(http, self._base, *operator)
         self.ledger = Ledger()
         self.customers: list[Customer] = []
@@ -87,7 +87,8 @@ class Crowd:
                 self.turned_away += 1
                 continue
             plan, whim = draw(self._dice, self.customers, self.products), self._dice.random()
-            self._enter(self._come(replace(plan, thinks=plan.thinks * self.rush.thinking)))
+            self.visits.append(purchase := self.purchase_of(plan.customer))
+            self._enter(self._carry_out(replace(plan, thinks=plan.thinks * self.rush.thinking), purchase))
             if whim < _JOINS:
                 self._enter(_patiently(self._join()))
             elif whim < _JOINS + _RETURNS:
@@ -158,15 +159,14 @@ class Crowd:
         self.ledger.accounts.append(customer)
         return customer
 
-    async def _come(self, plan: Plan) -> None:
-        self.visited.append(await self.buy(plan))
-
     async def _join(self) -> None:
         await (await self._newcomer(f"visitor-{uuid4()}")).sign_in()
 
     async def buy(self, plan: Plan, key: str | None = None) -> Purchase:
         """Carry out a plan, to whatever end."""
-        purchase = self.purchase_of(plan.customer, key)
+        return await self._carry_out(plan, self.purchase_of(plan.customer, key))
+
+    async def _carry_out(self, plan: Plan, purchase: Purchase) -> Purchase:
         self._in_flight += 1
         try:
             purchase.outcome = await self.visit(plan, purchase).carry_out()

@@ -13,7 +13,7 @@ from souk.prove.pulse import Pulse
 class Proof:
     """The findings: nothing in `wrong` means that everything held.
 
-    `visited` are those of the purchases that were answered with an order and that no fault had sent.
+    `visits` are those of the purchases that were answered with an order and that no fault had sent.
     """
 
     seed: int
@@ -22,7 +22,7 @@ class Proof:
     struck: Sequence[Struck] = ()
     wrong: list[str] = field(default_factory=list)
     purchases: Sequence[Purchase] = ()
-    visited: Sequence[Purchase] = ()
+    visits: Sequence[Purchase] = ()
     began: float = 0
     lasted: float = 0
     recovered: float = 0
@@ -31,6 +31,11 @@ class Proof:
     accounts: int = 0
     turned_away: int = 0
     pulse: Pulse | None = None
+
+    @property
+    def to_come(self) -> float:
+        """How many people are to come by themselves."""
+        return self.rate * 60 * self.minutes
 
     @property
     def outcomes(self) -> Counter[str]:

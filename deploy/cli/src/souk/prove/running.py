@@ -4,15 +4,17 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from souk.fleet import Unit
 from souk.home import SERVICES, Home
+from souk.hurt.customers import until
 from souk.hurt.enduring import console
 from souk.hurt.opening import open_stage
 from souk.hurt.stage import Stage
 from souk.hurt.verdict import judge, words
-from souk.hurt.workload import Rush
+from souk.hurt.workload import Crowd, Rush
 from souk.prove.arsenal import TWICE
 from souk.prove.nemesis import heal, unleash
 from souk.prove.proof import Proof
@@ -22,8 +24,10 @@ from souk.prove.telling import tell_blow
 
 # Eleven processes ask their tables so often that a hurried tempo costs most of a core; this one costs a fifth.
 _TEMPO: Final = {"SOUK_PACE": "12"}
-_ROOM: Final = 360  # who finds so many inside turns round, or a slow machine would be buried
+_ROOM: Final = 240  # who finds so many inside turns round, or a slow machine would be buried
 _THINKING: Final = 0.4
+_LONGER: Final = 90.0  # seconds the doors stay open for those who found no room
+_AFTERWARDS: Final = 0.3  # of the rate
 _FEWEST: Final = 0.9  # of those who were to come
 _WORKERS: Final = (1, 2)
 _DEAD: Final = "queues/%2F/events.dead"
@@ -50,14 +54,22 @@ async def run(home: Home, given: Mapping[str, str], proof: Proof, plan: Sequence
 
         proof.pulse = Pulse(clock, lambda: stage.crowd.in_flight)
         feeling = asyncio.create_task(proof.pulse.feel(stage.http, stage.fleet.where.public))
-        stage.crowd.open()
-        proof.struck, _ = await asyncio.gather(
-            unleash(stage, plan, clock, tell_blow), asyncio.sleep(proof.minutes * 60)
-        )
+        async with asyncio.TaskGroup() as both:
+            striking = both.create_task(unleash(stage, plan, clock, tell_blow))
+            await _let_in(stage.crowd, proof)
         stage.crowd.close()
+        proof.struck = striking.result()
         proof.lasted = clock()
         await _find_out(stage, proof)
         feeling.cancel()
+
+
+async def _let_in(crowd: Crowd, proof: Proof) -> None:
+    """Let in all who are to come; while the last faults end, a few more come, so that none strikes an empty shop."""
+    crowd.open()
+    await asyncio.sleep(proof.minutes * 60)
+    await until(lambda: len(crowd.visits) >= proof.to_come, _LONGER)
+    crowd.rush = replace(crowd.rush, rate=proof.rate * _AFTERWARDS)
 
 
 async def _find_out(stage: Stage, proof: Proof) -> None:
@@ -72,9 +84,9 @@ async def _find_out(stage: Stage, proof: Proof) -> None:
     verdict = await judge(stage)
     proof.drained, proof.rows, proof.purchases = verdict.drained, verdict.rows, stage.crowd.ledger.purchases
     proof.accounts, proof.turned_away = len(stage.crowd.ledger.accounts), stage.crowd.turned_away
-    proof.visited = [purchase for purchase in stage.crowd.visited if purchase.answers]
+    proof.visits = [purchase for purchase in stage.crowd.visits if purchase.answers]
     proof.wrong += [*verdict.wrong, *await stage.crowd.all_return()]
     if dead := int((await stage.managed("GET", _DEAD)).get("messages") or 0):
         proof.wrong.append(f"the broker gave up on {dead} messages")
-    if len(proof.visited) < _FEWEST * proof.rate * 60 * proof.minutes:
-        proof.wrong.append(f"only {len(proof.visited)} who came got an order: that proves too little")
+    if len(proof.visits) < _FEWEST * proof.to_come:
+        proof.wrong.append(f"only {len(proof.visits)} who came got an order: that proves too little")
