@@ -23,7 +23,7 @@ from souk.machines.processes import answers
 
 Role = Literal["api", "worker"]
 READY_WITHIN: Final = 60.0
-DIES_WITHIN: Final = 80.0  # a crowd that was held up buys again by and by
+DIES_WITHIN: Final = 120.0  # a crowd that was held up buys again by and by
 
 
 class NotAsPlanned(Exception):  # noqa: N818 - a sentence for the report
@@ -61,7 +61,7 @@ class Stage:
             found: Sequence[Mapping[str, Any]] = await connection.fetch(query, *args)
             return found
 
-    async def some(self, service: str, count: str, *args: object, within: float = 60) -> int:
+    async def some(self, service: str, count: str, *args: object, within: float = 120) -> int:
         """Ask for a `count` until it is not nothing, or the time is over; return the last one."""
         end = time.monotonic() + within
         while True:

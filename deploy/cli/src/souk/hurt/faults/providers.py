@@ -13,7 +13,7 @@ from souk.hurt.stage import NotAsPlanned, Stage
 
 _SPELL: Final = 6.0
 _COMES_WITHIN: Final = 30.0
-_FELT_WITHIN: Final = 60.0
+_FELT_WITHIN: Final = 120.0  # nobody pays while the broker or a database is hurt as well
 _COPIES: Final = 50
 _IDLE: Final = """
 SELECT application_name || ': ' || left(query, 80) AS words FROM pg_stat_activity
