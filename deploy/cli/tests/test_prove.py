@@ -24,7 +24,7 @@ from souk.prove.nemesis import Struck, unleash
 from souk.prove.page import render
 from souk.prove.proof import Proof
 from souk.prove.pulse import Pulse
-from souk.prove.running import units
+from souk.prove.running import let_in, units
 from souk.prove.schedule import Planned, schedule
 from souk.prove.telling import tell_blow, tell_end
 
@@ -155,6 +155,22 @@ async def test_people_come_at_their_rate_from_the_moment_the_doors_open_whoever_
     arriving.cancel()
     crowd.close()
     assert 20 < len(crowd.visits) < 90
+    for visit in crowd._inside:
+        visit.cancel()
+
+
+@pytest.mark.parametrize("stay", [0.05, 60])
+async def test_the_doors_stay_open_for_who_found_no_room_but_not_for_ever(stay, monkeypatch):
+    monkeypatch.setattr("souk.prove.running._LONGER", 1.0)
+    crowd = Crowd(None, ("http://shop", "http://sandbox"), ("a@souk.test", "password"), random.Random(1))
+    crowd.customers, crowd.products = [Customer(None, "http://shop", "b@souk.test", "p")], [{"id": "1"}] * 4
+    crowd.rush, crowd.visit = Rush(200, 3), lambda *_: SimpleNamespace(carry_out=lambda: asyncio.sleep(stay))
+    arriving = asyncio.create_task(crowd.arrive())
+    await let_in(crowd, proof := Proof(1, 0.001, 200))
+    arriving.cancel()
+    assert crowd.turned_away
+    assert (len(crowd.visits) >= proof.to_come) is (stay < 1)
+    assert crowd.rush.rate < proof.rate
     for visit in crowd._inside:
         visit.cancel()
 

@@ -21,7 +21,7 @@ WEBHOOKS = {
     "razorpay": "RAZORPAY_WEBHOOK_SECRET",
     "imagekit": "IMAGEKIT_WEBHOOK_SECRET",
 }
-_KEYS = {"stripe": "STRIPE_SECRET_KEY", "razorpay": "RAZORPAY_KEY_ID", "imagekit": "IMAGEKIT_PRIVATE_KEY"}
+KEYS = {"stripe": "STRIPE_SECRET_KEY", "razorpay": "RAZORPAY_KEY_ID", "imagekit": "IMAGEKIT_PRIVATE_KEY"}
 _LATEST_REDELIVERY = 10.0
 _TAKES_WEBHOOKS = {"imagekit": "assets"}
 
@@ -60,7 +60,7 @@ def of_no_system(given: Mapping[str, str]) -> dict[str, str]:
 
 def is_own(provider: str, given: Mapping[str, str]) -> bool:
     """Say whether the user has an account there: what stands in for one is not mixed with it."""
-    return bool(given.get(_KEYS[provider], "").strip())
+    return bool(given.get(KEYS[provider], "").strip())
 
 
 def uses_sandbox(given: Mapping[str, str]) -> bool:

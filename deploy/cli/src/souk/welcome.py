@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from souk.deployment import FOLDER, environments
-from souk.environment import SANDBOX_KEYS
+from souk.environment import KEYS, SANDBOX_KEYS
 from souk.home import ROOT
 
-_KEYS: Final = {"stripe": "STRIPE_SECRET_KEY", "razorpay": "RAZORPAY_KEY_ID"}
+_TAKERS: Final = ("stripe", "razorpay")
 _LIVE: Final = ("sk_live_", "rk_live_", "rzp_live_")
 _UNHEARD: Final = " (webhooks: no secret, so each is refused and payments are polled)"
 
@@ -36,8 +36,8 @@ def of_containers(given: Mapping[str, str], folder: Path = FOLDER) -> str:
 
 
 def _takers(told: Mapping[str, str]) -> Iterator[str]:
-    for provider, name in _KEYS.items():
-        if key := told.get(name, ""):
+    for provider in _TAKERS:
+        if key := told.get(KEYS[provider], ""):
             kind = _kind(provider, key, told.get(f"{provider.upper()}_API_BASE", ""))
             heard = told.get(f"{provider.upper()}_WEBHOOK_SECRET")
             yield f"{provider.capitalize()} {kind}{'' if heard else _UNHEARD}"

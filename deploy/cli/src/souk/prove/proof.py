@@ -13,7 +13,7 @@ from souk.prove.pulse import Pulse
 class Proof:
     """The findings: nothing in `wrong` means that everything held.
 
-    `visits` are those of the purchases that were answered with an order and that no fault had sent.
+    `served` are those of the purchases that were answered with an order and that no fault had sent.
     """
 
     seed: int
@@ -22,7 +22,7 @@ class Proof:
     struck: Sequence[Struck] = ()
     wrong: list[str] = field(default_factory=list)
     purchases: Sequence[Purchase] = ()
-    visits: Sequence[Purchase] = ()
+    served: Sequence[Purchase] = ()
     began: float = 0
     lasted: float = 0
     recovered: float = 0

@@ -56,7 +56,7 @@ async def run(home: Home, given: Mapping[str, str], proof: Proof, plan: Sequence
         feeling = asyncio.create_task(proof.pulse.feel(stage.http, stage.fleet.where.public))
         async with asyncio.TaskGroup() as both:
             striking = both.create_task(unleash(stage, plan, clock, tell_blow))
-            await _let_in(stage.crowd, proof)
+            await let_in(stage.crowd, proof)
         stage.crowd.close()
         proof.struck = striking.result()
         proof.lasted = clock()
@@ -64,7 +64,7 @@ async def run(home: Home, given: Mapping[str, str], proof: Proof, plan: Sequence
         feeling.cancel()
 
 
-async def _let_in(crowd: Crowd, proof: Proof) -> None:
+async def let_in(crowd: Crowd, proof: Proof) -> None:
     """Let in all who are to come; while the last faults end, a few more come, so that none strikes an empty shop."""
     crowd.open()
     await asyncio.sleep(proof.minutes * 60)
@@ -84,9 +84,9 @@ async def _find_out(stage: Stage, proof: Proof) -> None:
     verdict = await judge(stage)
     proof.drained, proof.rows, proof.purchases = verdict.drained, verdict.rows, stage.crowd.ledger.purchases
     proof.accounts, proof.turned_away = len(stage.crowd.ledger.accounts), stage.crowd.turned_away
-    proof.visits = [purchase for purchase in stage.crowd.visits if purchase.answers]
+    proof.served = [purchase for purchase in stage.crowd.visits if purchase.answers]
     proof.wrong += [*verdict.wrong, *await stage.crowd.all_return()]
     if dead := int((await stage.managed("GET", _DEAD)).get("messages") or 0):
         proof.wrong.append(f"the broker gave up on {dead} messages")
-    if len(proof.visits) < _FEWEST * proof.to_come:
-        proof.wrong.append(f"only {len(proof.visits)} who came got an order: that proves too little")
+    if len(proof.served) < _FEWEST * proof.to_come:
+        proof.wrong.append(f"only {len(proof.served)} who came got an order: that proves too little")

@@ -37,9 +37,9 @@ def waits(proof: Proof) -> Iterator[tuple[str, str]]:
 
 def made(proof: Proof) -> str:
     """Return how many purchases there were, as words."""
-    sent = len(proof.placed) - len(proof.visits)
-    by_faults = f" and {sent:,} sent by faults" if sent else ""
-    return f"{len(proof.visits):,} purchases{by_faults} in {proof.lasted:.0f} s, by {proof.accounts} accounts"
+    others = len(proof.placed) - len(proof.served)
+    more = f" and {others:,} for faults and for the last look" if others else ""
+    return f"{len(proof.served):,} purchases{more} in {proof.lasted:.0f} s, by {proof.accounts} accounts"
 
 
 def tell_end(proof: Proof) -> None:
